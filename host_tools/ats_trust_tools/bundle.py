@@ -1,0 +1,80 @@
+"""The trust-anchor file that a board keeps on its flash: how it is encoded.
+
+Format: docs/bundle-format.md. Rules: the same anchors, version and build time always give the
+same bytes; what is encoded is read back with the device library's own reader before it is given
+out, so that no bundle leaves the host that a board would refuse.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from .certificate import fields
+from .der_writer import generalized_time, integer, octet_string, sequence
+from .errors import ToolError
+from .trim import trim
+
+FORMAT = 1
+MAX_BYTES = 8192
+MAX_ANCHORS = 16
+LEAF_BITS = {"rsa": 0x01, "ecdsa": 0x02}
+ROLE_BITS = {"ats": 0x10, "legacy": 0x20, "own": 0x40}
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """One trust anchor and what it may be used for.
+
+    certificate: DER, full or trimmed. leaf: the leaf key types it can authenticate, of "rsa" and
+    "ecdsa". roles: the endpoint kinds it may answer for, of "ats", "legacy" and "own".
+    """
+
+    certificate: bytes
+    leaf: frozenset[str]
+    roles: frozenset[str]
+
+    @property
+    def use(self) -> int:
+        """Both sets as the bits that stand in the file."""
+        if not self.leaf or not self.roles:
+            raise ValueError("an anchor that may be used for nothing")
+        return sum(LEAF_BITS[name] for name in self.leaf) + sum(
+            ROLE_BITS[name] for name in self.roles
+        )
+
+
+def encode_bundle(anchors: Sequence[Anchor], *, version: int, built_at: datetime) -> bytes:
+    """Return the bundle of these anchors, trimmed, in this order of preference.
+
+    version: 0 to 2**63 - 1, must rise from one bundle to the next. built_at: aware; a board
+    refuses to believe a clock that shows an earlier time. Raises ToolError when a limit of the
+    format is passed.
+    """
+    if not 1 <= len(anchors) <= MAX_ANCHORS:
+        raise ToolError(f"a bundle holds 1 to {MAX_ANCHORS} anchors, not {len(anchors)}")
+    if not 0 <= version < 1 << 63:
+        raise ToolError(f"bundle version {version} is not between 0 and 2**63 - 1")
+    certificates = [trim(anchor.certificate) for anchor in anchors]
+    not_after = max(fields(certificate).not_after for certificate in certificates)
+    if built_at.astimezone(UTC) >= not_after:
+        raise ToolError("every anchor of this bundle would have expired when it was built")
+    body = sequence(
+        integer(FORMAT),
+        integer(version),
+        generalized_time(built_at),
+        generalized_time(not_after),
+        sequence(
+            *(
+                sequence(integer(anchor.use), certificate)
+                for anchor, certificate in zip(anchors, certificates, strict=True)
+            )
+        ),
+    )
+    encoded = sequence(body, octet_string(hashlib.sha256(body).digest()))
+    if len(encoded) > MAX_BYTES:
+        raise ToolError(
+            f"the bundle would be {len(encoded)} bytes and boards read at most {MAX_BYTES}; "
+            "leave out some roots"
+        )
+    return encoded

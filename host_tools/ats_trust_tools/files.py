@@ -1,0 +1,89 @@
+"""Reading input, writing results, finding the shipped data: the one module that opens files.
+
+Rules: a result is complete or absent (temporary name in the same folder, flushed to disk, then
+renamed); input is bounded; every failure is a ToolError that names the file.
+"""
+
+import os
+import secrets
+from pathlib import Path
+
+from .errors import ToolError
+
+MAX_INPUT = 1 << 20
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes, mode: int = 0o644) -> None:
+    """Make `path` hold exactly `data`, or leave whatever was there untouched.
+
+    mode: permission bits of the file (the umask may take some away); files that hold a private
+    key are written with 0o600. Raises ToolError.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise ToolError(f"{target} is a folder; name a file to write")
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(6)}.partial")
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(partial, target)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+        _flush_folder(target.parent)
+    except FileNotFoundError:
+        raise ToolError(
+            f"can not write {target}: the folder {target.parent} does not exist; create it first"
+        ) from None
+    except OSError as error:
+        raise ToolError(f"can not write {target}: {error.strerror or error}") from None
+
+
+def read_bounded(path: str | os.PathLike[str], what: str) -> bytes:
+    """Return the content of a file that should hold `what` ("a certificate"), at most MAX_INPUT."""
+    try:
+        with open(path, "rb") as stream:
+            data = stream.read(MAX_INPUT + 1)
+    except OSError as error:
+        raise ToolError(
+            f"can not read {path} ({what} belongs there): {error.strerror or error}"
+        ) from None
+    if not data:
+        raise ToolError(f"{path} is empty; {what} belongs there")
+    if len(data) > MAX_INPUT:
+        raise ToolError(f"{path} is larger than {MAX_INPUT} bytes, so it is not {what}")
+    return data
+
+
+def data_folder(name: str) -> Path:
+    """Return the folder of shipped data: "boards" or "certs_der".
+
+    Inside an installed wheel it is packed below this package; in a checkout it is at the
+    repository's root.
+    """
+    here = Path(__file__).resolve().parent
+    for folder in (here / "data" / name, here.parent.parent / name):
+        if folder.is_dir():
+            return folder
+    raise ToolError(f"the data folder {name} is missing; install ats-trust again")
+
+
+_BINARY = getattr(os, "O_BINARY", 0)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the new name itself durable, where the system lets a folder be opened."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass  # Some file systems can not flush a folder; the file's own bytes are on disk.
+    finally:
+        os.close(descriptor)
