@@ -1,0 +1,49 @@
+# Everything runs from .venv in this checkout; each target makes it first if it is missing or
+# older than the pinned dependencies.
+
+PYTHON_IN_VENV := .venv/bin/python
+INSTALLED := .venv/installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format lint types venv micropython lock manifest clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: venv ## a MicroPython program authenticates an emulated AWS IoT Core and refuses impostors
+	$(PYTHON_IN_VENV) -m ats_trust_tools.demo
+
+test: venv micropython ## every test, under CPython and under each MicroPython release
+	$(PYTHON_IN_VENV) -m pytest $(ARGS)
+
+check: lint types test ## format, lint, types, tests
+
+lint: venv
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+
+format: venv ## rewrite the files as `make check` wants them
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+types: venv
+	.venv/bin/mypy
+
+venv: $(INSTALLED) ## .venv with the pinned dependencies
+
+$(INSTALLED): requirements.lock pyproject.toml scripts/venv.sh
+	sh scripts/venv.sh
+
+micropython: venv ## what the tests need beside the venv: an older MicroPython, MQTT clients
+	$(PYTHON_IN_VENV) tests/debian_micropython.py
+	$(PYTHON_IN_VENV) tests/mqtt_clients.py
+
+lock: ## choose the newest dependencies and write them to requirements.lock
+	sh scripts/lock.sh
+
+manifest: venv ## write package.json anew, from the files in lib/ats_trust/
+	$(PYTHON_IN_VENV) scripts/mip_manifest.py
+
+clean: ## remove what make made
+	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
