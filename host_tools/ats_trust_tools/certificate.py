@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.utils import CryptographyDeprecationWarning
 
 from ats_trust import der
@@ -68,6 +69,11 @@ class Fields:
     def not_after(self) -> datetime:
         """The last second in which it is valid, UTC."""
         return self._moments()[1]
+
+    @property
+    def self_issued(self) -> bool:
+        """Whether issuer and subject are the same name."""
+        return self.issuer == self.subject
 
     @property
     def key_sha256(self) -> str:
@@ -144,6 +150,42 @@ def load(certificate: bytes) -> x509.Certificate:
         raise ToolError(f"it is not a readable X.509 certificate ({detail})") from None
     return view
 
+
+def signed_by(certificate: bytes, issuer_key: object) -> bool:
+    """Whether the signature on a DER certificate was made with the private half of `issuer_key`.
+
+    issuer_key: a public key of `cryptography`. SHA-1 is allowed: two of the old roots signed
+    themselves with it, and nothing is trusted because of the answer.
+    """
+    view = load(certificate)
+    parts = fields(certificate)
+    algorithm = view.signature_hash_algorithm
+    try:
+        if isinstance(issuer_key, rsa.RSAPublicKey) and algorithm:
+            parameters = view.signature_algorithm_parameters
+            if not isinstance(parameters, padding.PKCS1v15 | padding.PSS):
+                return False
+            issuer_key.verify(view.signature, parts.tbs, parameters, algorithm)
+        elif isinstance(issuer_key, ec.EllipticCurvePublicKey) and algorithm:
+            issuer_key.verify(view.signature, parts.tbs, ec.ECDSA(algorithm))
+        else:
+            return False
+    except (InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def key_name(key: object) -> str:
+    """Return a public or private key of `cryptography` in words: "RSA 2048", "EC P-256"."""
+    if isinstance(key, rsa.RSAPublicKey | rsa.RSAPrivateKey):
+        return f"RSA {key.key_size}"
+    if isinstance(key, ec.EllipticCurvePublicKey | ec.EllipticCurvePrivateKey):
+        return "EC " + CURVES.get(key.curve.name, key.curve.name)
+    return type(key).__name__.lstrip("_").removesuffix("PublicKey").removesuffix("PrivateKey")
+
+
+# The curves that the boards' Mbed TLS checks signatures on, and their everyday names.
+CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 
 # What `cryptography` raises for what it can not read.
 _UNREADABLE = (
