@@ -1,0 +1,47 @@
+"""Give OpenSSL a trust anchor that Mbed TLS accepts as it stands.
+
+A trimmed anchor (version 1, no CA mark, an empty signature, an issuer of one part) is a trust
+anchor to Mbed TLS and nothing to OpenSSL. `for_openssl` writes a certificate of version 3 with
+the same subject, key and validity, marked as a CA; its signature is never looked at, since it is
+the anchor. It exists only inside one connection: callers and callbacks see the loaded bytes.
+"""
+
+from __future__ import annotations
+
+from ats_trust_tools.micropython_tls import x509
+
+
+def for_openssl(certificate: x509.Certificate) -> bytes:
+    """A DER certificate that OpenSSL takes as a trust anchor for this subject and key."""
+    self_issued = x509.same_name(certificate.issuer, certificate.subject)
+    if certificate.version == 3 and certificate.is_ca and self_issued:
+        return certificate.raw
+    return stripped(certificate)
+
+
+def stripped(certificate: x509.Certificate) -> bytes:
+    """The same subject, key and validity with a CA mark and no other extension."""
+    tbs = _value(
+        0x30,
+        bytes.fromhex("a003020102 020101")
+        + _SIGNED_WITH
+        + certificate.subject_der
+        + certificate.validity_der
+        + certificate.subject_der
+        + certificate.spki_der
+        + _CA_MARK,
+    )
+    return _value(0x30, tbs + _SIGNED_WITH + _value(0x03, bytes(9)))
+
+
+# sha256WithRSAEncryption
+_SIGNED_WITH = bytes.fromhex("300d06092a864886f70d01010b0500")
+# basicConstraints, critical, CA:TRUE
+_CA_MARK = bytes.fromhex("a3133011300f0603551d130101ff040530030101ff")
+
+
+def _value(tag: int, content: bytes) -> bytes:
+    if len(content) < 0x80:
+        return bytes((tag, len(content))) + content
+    length = len(content).to_bytes((len(content).bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(length))) + length + content

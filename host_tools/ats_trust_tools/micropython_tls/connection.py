@@ -1,0 +1,367 @@
+"""MicroPython's SSLSocket over OpenSSL: the TLS stream that `wrap_socket` gives.
+
+OpenSSL runs the protocol through two memory buffers and never touches the stream. Records are
+read from the stream as Mbed TLS reads them: five bytes, then the rest. The server's Certificate
+message is judged by `path` before OpenSSL sees it, so a refusal or a verify_callback comes where
+it comes on a board; anchors that the stream loaded on the way count. What Mbed TLS accepts goes
+on to OpenSSL, which has the second vote: with CERT_REQUIRED nothing is accepted that either
+refuses, save what Mbed TLS does not look at (name constraints, policies and the extended key
+usage of a CA).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ats_trust_tools.micropython_tls import anchor, path, records, suites, x509
+from ats_trust_tools.micropython_tls.codes import (
+    Code,
+    Flag,
+    MbedError,
+    alert_for,
+    raise_code,
+    raise_refusal,
+)
+
+if TYPE_CHECKING:
+    from ats_trust_tools.micropython_tls.context import SSLContext
+
+
+class ByteStream(Protocol):
+    """MicroPython's stream: both return None when they would block, 0 at the end."""
+
+    def readinto(self, buf: bytearray, /) -> int | None: ...
+
+    def write(self, buf: bytearray, /) -> int | None: ...
+
+
+class SSLSocket:
+    """A TLS 1.2 client. Not made directly: `SSLContext.wrap_socket` does."""
+
+    def __init__(
+        self, context: SSLContext, stream: ByteStream, openssl: ssl.SSLContext, host: str | None
+    ) -> None:
+        self._context = context
+        self._stream: Any = stream
+        self._host = host
+        self._openssl = openssl
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        # OpenSSL gets the name for SNI only; who the server must be is decided in `path`.
+        self._tls = openssl.wrap_bio(self._incoming, self._outgoing, server_hostname=_sni(host))
+        self._flight = records.Flight()
+        self._record = bytearray()
+        self._unwritten: list[bytes] = []
+        self._owed = 0
+        self._established = False
+        self._leaf: x509.Certificate | None = None
+        self._suite = 0
+        self._failed = 0
+
+    def handshake(self) -> None:
+        """Run the handshake to its end, waiting where the stream would block."""
+        while not self._shake():
+            time.sleep(0.001)
+
+    def cipher(self) -> tuple[str, str]:
+        """(Mbed TLS's name of the suite, "TLSv1.2"); only after the handshake."""
+        if not self._established:
+            raise OSError("cipher() before the end of the handshake crashes a board")
+        return suites.NAME_OF_NUMBER[self._suite], "TLSv1.2"
+
+    def read(self, size: int = -1) -> bytes | None:
+        """`size` bytes, fewer at the end or when more would block; None when none came yet."""
+        found = bytearray()
+        while size < 0 or len(found) < size:
+            some = self._read_some(min(size - len(found), 16384) if size >= 0 else 4096)
+            if some is None:
+                return bytes(found) if found else None
+            if not some:
+                break
+            found += some
+        return bytes(found)
+
+    def recv(self, size: int) -> bytes | None:
+        """At most `size` bytes: what one record holds."""
+        return self._read_some(size)
+
+    def readinto(self, buf: bytearray | memoryview, size: int = -1) -> int | None:
+        """Fill `buf`; the number of bytes, fewer only at the end or when more would block."""
+        view = memoryview(buf)
+        found = self.read(len(view) if size < 0 else min(size, len(view)))
+        if found is None:
+            return None
+        view[: len(found)] = found
+        return len(found)
+
+    recv_into = readinto
+
+    def readline(self) -> bytes | None:
+        """Bytes up to and with a line feed; what there is at the end or when it would block."""
+        found = bytearray()
+        while not found.endswith(b"\n"):
+            some = self._read_some(1)
+            if some is None and not found:
+                return None
+            if not some:
+                break
+            found += some
+        return bytes(found)
+
+    def write(self, buf: bytes | bytearray | memoryview) -> int | None:
+        """Write all of it; the number of bytes, fewer or None when the stream would block."""
+        data = memoryview(buf).cast("B")
+        done = 0
+        while done < len(data):
+            count = self._write_some(data[done:])
+            if count is None:
+                return done or None
+            done += count
+        return done
+
+    sendall = write
+
+    def send(self, buf: bytes | bytearray | memoryview) -> int | None:
+        """Write one record at most."""
+        data = memoryview(buf).cast("B")
+        return self._write_some(data) if len(data) else 0
+
+    def setblocking(self, flag: bool) -> None:
+        self._stream.setblocking(flag)
+
+    def close(self) -> None:
+        """Close the stream below. Says nothing to the server, as on a board.
+
+        After a refusal it does nothing: the stream below then belongs to the caller again.
+        """
+        stream, self._stream = self._stream, None
+        if stream is None:
+            return
+        self._failed = self._failed or Code.SSL_BAD_INPUT_DATA
+        stream.close()
+
+    # The handshake, then one record in either direction.
+
+    def _shake(self) -> bool:
+        """Go on with the handshake; False where the stream would block."""
+        if self._failed:
+            raise_code(self._failed)
+        while not self._established:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                if not self._flush() or not self._take_record():
+                    return False
+            except ssl.SSLError as error:
+                self._give_up(_code_of(error, self._leaf))
+            else:
+                self._check_leaf()
+                self._established = True
+        return self._flush()
+
+    def _read_some(self, size: int) -> bytes | None:
+        if size == 0:
+            return b""
+        if not self._shake():
+            return None
+        while True:
+            try:
+                return self._tls.read(size)
+            except ssl.SSLWantReadError:
+                if not self._take_record():
+                    return None
+            except ssl.SSLZeroReturnError:
+                return b""
+            except ssl.SSLError as error:
+                self._failed = _code_of(error, None)
+                raise_code(self._failed)
+
+    def _write_some(self, data: memoryview) -> int | None:
+        if not self._shake():
+            return None
+        if not self._owed:
+            self._owed = min(len(data), _MOST_OUT)
+            try:
+                self._tls.write(data[: self._owed])
+            except ssl.SSLError as error:
+                self._failed = _code_of(error, None)
+                raise_code(self._failed)
+        if not self._flush():
+            return None
+        count, self._owed = self._owed, 0
+        return count
+
+    def _flush(self) -> bool:
+        """Write what OpenSSL has ready, a record at a time; False where it would block."""
+        if self._outgoing.pending:
+            self._unwritten += records.split(self._outgoing.read())
+        while self._unwritten:
+            count = self._stream.write(bytearray(self._unwritten[0]))
+            if count is None:
+                return False
+            if count < 0:
+                self._give_up(count)
+            self._unwritten[0] = self._unwritten[0][count:]
+            if not self._unwritten[0]:
+                del self._unwritten[0]
+        return True
+
+    def _take_record(self) -> bool:
+        """Read one record and pass it on to OpenSSL; False where the stream would block."""
+        try:
+            if not self._fill(records.HEADER_BYTES):
+                return False
+            header = bytes(self._record[: records.HEADER_BYTES])
+            if not self._fill(records.HEADER_BYTES + records.content_length(header)):
+                return False
+            record, self._record = bytes(self._record), bytearray()
+            if not self._flight.encrypted and record[0] == records.ALERT:
+                self._alert(record)
+            for kind, body, again in self._flight.messages(record):
+                if kind == records.SERVER_HELLO:
+                    self._suite = records.cipher_suite(body)
+                elif kind == records.CERTIFICATE:
+                    self._judge(body)
+                self._incoming.write(again)
+        except MbedError as error:
+            self._give_up(error.code)
+        return True
+
+    def _fill(self, wanted: int) -> bool:
+        while len(self._record) < wanted:
+            room = bytearray(wanted - len(self._record))
+            count = self._stream.readinto(room)
+            if count is None:
+                return False
+            if count < 0:
+                raise MbedError(count)
+            if count == 0:
+                raise MbedError(Code.SSL_CONN_EOF)
+            self._record += room[:count]
+        return True
+
+    def _alert(self, record: bytes) -> None:
+        level, number = record[5:6], record[6:7]
+        if level == b"\x02":
+            raise MbedError(Code.SSL_FATAL_ALERT_MESSAGE)
+        if level == b"\x01" and number == b"\x00":
+            raise MbedError(Code.SSL_PEER_CLOSE_NOTIFY)
+
+    # The server's certificates.
+
+    def _judge(self, body: bytes) -> None:
+        """Decide on the Certificate message; returns only if the handshake may go on."""
+        if self._leaf is not None:
+            raise MbedError(Code.SSL_UNEXPECTED_MESSAGE)
+        try:
+            presented = [x509.parse(der) for der in records.certificates(body)]
+        except MbedError:
+            self._send_alert(42)
+            raise
+        self._leaf = presented[0]
+        mode = self._context.verify_mode
+        if mode == _CERT_NONE:
+            return
+        trusted = self._context.anchors
+        steps = path.build(presented, trusted, time.time())
+        steps[0].flags |= path.leaf_faults(self._leaf, self._host)
+        answer = path.call_back(steps, self._context.verify_callback)
+        if answer:
+            self._send_alert(alert_for(Flag.OTHER))
+            raise MbedError(answer)
+        flags = Flag(0)
+        for step in steps:
+            flags |= step.flags
+        usage = path.usage_faults(self._leaf, self._suite in suites.RSA_KEY_EXCHANGE)
+        if mode == _CERT_REQUIRED:
+            if not trusted:
+                self._send_alert(alert_for(flags | usage))
+                raise MbedError(Code.SSL_CA_CHAIN_REQUIRED)
+            if flags:
+                self._send_alert(alert_for(flags | usage))
+                self._drop(Code.X509_CERT_VERIFY_FAILED)
+                raise_refusal(flags | usage)
+            if usage:
+                self._send_alert(alert_for(usage))
+                raise MbedError(Code.SSL_BAD_CERTIFICATE)
+            self._second_vote(steps)
+
+    def _second_vote(self, steps: list[path.Step]) -> None:
+        """Load into this connection's OpenSSL what it needs to check the path for itself."""
+        authorities = [step.certificate for step in steps[1:]] or [steps[0].certificate]
+        if any(ca.extensions & _NOT_LOOKED_AT for ca in authorities):
+            loaded = [anchor.stripped(ca) for ca in authorities]
+        else:
+            loaded = [anchor.for_openssl(authorities[-1])]
+        for der in loaded:
+            self._openssl.load_verify_locations(cadata=der)
+
+    def _check_leaf(self) -> None:
+        """The certificate whose key OpenSSL has seen proved must be the one that was judged."""
+        der = self._tls.getpeercert(binary_form=True)
+        if self._leaf is None or der != self._leaf.raw:
+            self._give_up(Code.SSL_BAD_CERTIFICATE)
+
+    def _send_alert(self, number: int) -> None:
+        """Tell the server; a stream that would block or fails loses the alert, as on a board."""
+        with contextlib.suppress(OSError):
+            self._stream.write(bytearray(records.alert_record(number)))
+
+    def _drop(self, code: int) -> None:
+        self._failed = code
+        self._stream = None
+
+    def _give_up(self, code: int) -> None:
+        """End a handshake or a connection with what MicroPython raises for `code`."""
+        if self._established:
+            self._failed = code
+            raise_code(code)
+        with contextlib.suppress(OSError):
+            self._flush()  # OpenSSL's alert, if it has one
+        self._drop(code)
+        raise_code(code)
+
+
+# Mbed TLS's buffer for what goes out, in MicroPython's configuration.
+_MOST_OUT = 4096
+
+_CERT_NONE, _CERT_REQUIRED = 0, 2
+
+_NOT_LOOKED_AT = {
+    x509.OID_NAME_CONSTRAINTS,
+    x509.OID_POLICY_CONSTRAINTS,
+    x509.OID_INHIBIT_ANY_POLICY,
+    x509.OID_EXT_KEY_USAGE,
+}
+
+_REASONS = {
+    "BAD_SIGNATURE": Code.RSA_VERIFY_FAILED,
+    "UNSUPPORTED_PROTOCOL": Code.SSL_BAD_PROTOCOL_VERSION,
+    "WRONG_SSL_VERSION": Code.SSL_BAD_PROTOCOL_VERSION,
+    "WRONG_VERSION_NUMBER": Code.SSL_INVALID_RECORD,
+    "UNEXPECTED_MESSAGE": Code.SSL_UNEXPECTED_MESSAGE,
+    "UNKNOWN_CIPHER_RETURNED": Code.SSL_ILLEGAL_PARAMETER,
+    "WRONG_CIPHER_RETURNED": Code.SSL_ILLEGAL_PARAMETER,
+    "DECRYPTION_FAILED_OR_BAD_RECORD_MAC": Code.SSL_INVALID_MAC,
+    "DIGEST_CHECK_FAILED": Code.SSL_HANDSHAKE_FAILURE,
+    "LENGTH_MISMATCH": Code.SSL_DECODE_ERROR,
+    "BAD_EXTENSION": Code.SSL_DECODE_ERROR,
+}
+
+
+def _code_of(error: ssl.SSLError, leaf: x509.Certificate | None) -> int:
+    reason = error.reason or ""
+    if reason == "CERTIFICATE_VERIFY_FAILED":
+        return Code.SSL_BAD_CERTIFICATE
+    if "ALERT" in reason:
+        return Code.SSL_FATAL_ALERT_MESSAGE
+    code = _REASONS.get(reason, Code.SSL_HANDSHAKE_FAILURE)
+    if code == Code.RSA_VERIFY_FAILED and leaf and not leaf.signature_is_rsa:
+        return Code.ECP_VERIFY_FAILED
+    return code
+
+
+def _sni(host: str | None) -> str | None:
+    return host or None
