@@ -1,0 +1,108 @@
+"""What every test may use: the MicroPython releases, and honest handling of what is missing."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+import interpreters
+import mqtt_clients
+from fetched import FetchError, in_ci
+
+_DEVICE_RUNS = pytest.StashKey[dict[str, list[int]]]()
+
+settings.register_profile(
+    "ats_trust",
+    # A slow machine is no defect; the time a reader may take is asserted where it matters.
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    # In CI the same examples each time: a finding there must be one that a commit brought.
+    derandomize=in_ci(),
+    print_blob=True,
+)
+settings.load_profile("ats_trust")
+
+
+def missing(reason: str) -> None:
+    """Skip the test that needs something which is not on this machine; in CI, fail it."""
+    if in_ci():
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that takes `micropython` once on each release."""
+    if "micropython" in metafunc.fixturenames:
+        found = interpreters.releases()
+        names = [
+            "micropython-"
+            + (one.version if isinstance(one, interpreters.MicroPython) else one.name)
+            for one in found
+        ]
+        metafunc.parametrize("micropython", found, ids=names, indirect=True)
+
+
+@pytest.fixture
+def micropython(request: pytest.FixtureRequest) -> interpreters.MicroPython:
+    """Each MicroPython release in turn."""
+    return _there(request.param)
+
+
+@pytest.fixture
+def newest_micropython() -> interpreters.MicroPython:
+    """The newest MicroPython release."""
+    return _there(interpreters.releases()[0])
+
+
+def _there(release: interpreters.MicroPython | interpreters.Missing) -> interpreters.MicroPython:
+    if isinstance(release, interpreters.Missing):
+        missing(release.reason)
+    assert isinstance(release, interpreters.MicroPython)
+    return release
+
+
+@pytest.fixture
+def mqtt_client() -> Callable[[str], Path]:
+    """A function: the folder for MICROPYPATH of an MQTT client from PyPI, by its import name."""
+    return _mqtt_client_folder
+
+
+def _mqtt_client_folder(name: str) -> Path:
+    try:
+        return mqtt_clients.folder(name)
+    except FetchError as error:
+        missing(str(error))
+        raise
+
+
+@pytest.fixture(scope="session")
+def shared_chains() -> Path:
+    """The folder with chains captured from real endpoints, kept beside the checkout."""
+    folder = interpreters.REPOSITORY.parent / "shared" / "chains"
+    if not folder.is_dir():
+        pytest.skip(f"the captured chains are not on this machine ({folder.name}/)")
+    return folder
+
+
+@pytest.fixture
+def count_device_run(request: pytest.FixtureRequest) -> Callable[[str, int, int], None]:
+    """A function (release, tests, skipped) that adds one file's run to the closing report."""
+    runs = request.config.stash.setdefault(_DEVICE_RUNS, {})
+
+    def count(release: str, tests: int, skipped: int) -> None:
+        totals = runs.setdefault(release, [0, 0, 0])
+        for position, number in enumerate((1, tests, skipped)):
+            totals[position] += number
+
+    return count
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say how many device tests ran on each MicroPython: one item of pytest is a whole file."""
+    for release, (files, tests, skipped) in sorted(config.stash.get(_DEVICE_RUNS, {}).items()):
+        terminalreporter.write_line(
+            f"MicroPython {release}: {tests} device tests in {files} files, {skipped} skipped"
+        )
