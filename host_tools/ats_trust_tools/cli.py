@@ -1,0 +1,100 @@
+"""The `ats-trust` command: a table of commands and one place where errors end.
+
+Rules: a command module has `add_arguments(parser)` and `run(args) -> int` and is imported only
+when its command runs. Whatever is wrong ends as one sentence on stderr: exit status 2 for a wrong
+call, 1 for a failure, 130 when interrupted.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import NoReturn
+
+from ats_trust.errors import TrustError
+
+from .errors import ToolError, UsageError
+
+COMMANDS = {
+    "roots": ("ats_trust_tools.commands.roots", "list, check and explain the shipped roots"),
+    "bundle": ("ats_trust_tools.commands.bundle", "choose and trim trust anchors for a board"),
+    "inspect": ("ats_trust_tools.commands.inspect", "explain a bundle, device file or certificate"),
+    "device": ("ats_trust_tools.commands.device", "make or show a device's own file"),
+    "boards": ("ats_trust_tools.commands.boards", "list and explain the board profiles"),
+    "emulate": ("ats_trust_tools.emulate.command", "be AWS IoT Core's front door on loopback"),
+}
+
+EXAMPLES = """\
+examples:
+  ats-trust bundle --board RPI_PICO_W -o roots.bin
+  ats-trust device create --endpoint PREFIX-ats.iot.REGION.amazonaws.com --client-id NAME \\
+      --cert certificate.pem.crt --key private.pem.key -o device.bin
+  ats-trust inspect roots.bin
+  ats-trust roots show amazon-root-ca-1
+
+`ats-trust COMMAND --help` explains a command.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with its errors said the way all others are."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with one sentence and the place where help is."""
+        raise UsageError(f"{message}; see `{self.prog} --help`")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(words)
+    except UsageError as error:
+        return _complain(str(error), 2)
+    except (ToolError, TrustError) as error:
+        return _complain(str(error), 1)
+    except KeyboardInterrupt:
+        return _complain("interrupted", 130)
+    except BrokenPipeError:
+        # The reader (`| head`) has gone. Nothing more may be flushed to it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _run(words: list[str]) -> int:
+    if words and words[0] in COMMANDS:
+        module_name, summary = COMMANDS[words[0]]
+        command = importlib.import_module(module_name)
+        parser = Parser(prog=f"ats-trust {words[0]}", description=summary[0].upper() + summary[1:])
+        command.add_arguments(parser)
+        status: int = command.run(parser.parse_args(words[1:]))
+        sys.stdout.flush()
+        return status
+    parser = Parser(
+        prog="ats-trust",
+        description="Trust anchors for AWS IoT Core on MicroPython.",
+        epilog="commands:\n"
+        + "".join(f"  {name:9}{summary}\n" for name, (_, summary) in COMMANDS.items())
+        + "\n"
+        + EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=_version())
+    parser.add_argument("command", nargs="?", metavar="COMMAND", help="one of those below")
+    name = parser.parse_known_args(words)[0].command
+    wrong = f"{name!r} is not a command" if name else "say what to do"
+    raise UsageError(f"{wrong}; the commands are {', '.join(COMMANDS)} (`ats-trust --help`)")
+
+
+def _complain(message: str, status: int) -> int:
+    print("ats-trust:", message, file=sys.stderr)
+    return status
+
+
+def _version() -> str:
+    try:
+        return "ats-trust " + version("ats-trust")
+    except PackageNotFoundError:
+        return "ats-trust (from a checkout, not installed)"

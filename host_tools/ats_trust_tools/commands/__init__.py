@@ -1,0 +1,1 @@
+"""One module for each command of `ats-trust`: its arguments, and what it shows."""
