@@ -1,0 +1,164 @@
+"""The checks on a server's chain that run inside verify_callback, beside those of Mbed TLS.
+
+Rules kept here:
+- A chain must end in the very anchor that was loaded for it, byte for byte. Anything else is left
+  for Mbed TLS to refuse and noted for the explanation, and refused here as well at the leaf.
+- Judging only ever adds refusals. Mbed TLS has checked signatures, validity, CA marks, path
+  length and usage by then; what it leaves out is the host name by subjectAltName alone (it falls
+  back to the common name) and name constraints that are not critical. Validity, keys, signature
+  algorithms and usage are looked at again so that the refusal can say which of them it was.
+- Certificates come from the anchor down to the leaf, none may be kept: Mbed TLS owns the bytes.
+"""
+
+import hashlib
+
+from . import heap
+from .bundle import name_key
+from .errors import ConfigError, PeerRejected
+from .x509 import Certificate
+
+_SERVER_AUTH = b"\x2b\x06\x01\x05\x05\x07\x03\x01"
+_ANY_USAGE = b"\x55\x1d\x25\x00"
+
+
+class Judge:
+    """The verdict on one chain. One instance for each handshake.
+
+    host: str, lower case. now: "YYYYMMDDHHMMSS". pins: collection of 32-byte SHA-256 digests of
+    SubjectPublicKeyInfo, one of which the chain must contain, or None.
+    anchors: list of SHA-256 digests of the anchors loaded for this chain; may grow until the
+    first call of `see`. accepted: bool, the leaf was reached and nothing was found against it.
+    top: what is known of the highest certificate if it is not an anchor: (issuer key, algorithm,
+    SHA-256 of what was signed, signature). lowest: int, the depth seen last, or None.
+    free: int, the least free heap seen, or None where that is not known.
+    """
+
+    def __init__(self, host, now, pins=None):
+        self.host = host
+        self.now = now
+        self.anchors = []
+        self.accepted = False
+        self.top = None
+        self.lowest = None
+        self.free = None
+        self._pins = pins
+        self._pinned = not pins
+        self._anchored = False
+        self._constraints = []
+
+    def see(self, data, depth):
+        """Look at the certificate at this depth; raises PeerRejected or der.DerError to refuse.
+
+        data: bytes-like DER, valid only during the call. depth: int, highest first, 0 the leaf.
+        """
+        free = heap.free()
+        if free is not None and (self.free is None or free < self.free):
+            self.free = free
+        first = self.lowest is None
+        self.lowest = depth
+        certificate = Certificate(data)
+        if first:
+            self._anchored = depth > 0 and hashlib.sha256(data).digest() in self.anchors
+            if not self._anchored:
+                self._remember(certificate)
+        if not self._anchored:
+            if depth == 0:
+                raise PeerRejected("unknown_issuer", stage="certificate")
+            return
+        self._pin(certificate, depth)
+        self._valid(certificate, depth)
+        if first:
+            return
+        self._strong(certificate, depth)
+        if depth:
+            constraints = certificate.dns_constraints()
+            if constraints:
+                self._constraints.append(constraints)
+            return
+        self._usage(certificate)
+        self._name(certificate)
+        self.accepted = True
+
+    def _remember(self, certificate):
+        data = certificate.data
+        self.top = (
+            name_key(data, *certificate.issuer),
+            certificate.algorithm,
+            hashlib.sha256(data[certificate.tbs[0] : certificate.tbs[1]]).digest(),
+            bytes(data[certificate.signature[0] : certificate.signature[1]]),
+        )
+
+    def _pin(self, certificate, depth):
+        if self._pinned:
+            return
+        data = certificate.data
+        if hashlib.sha256(data).digest() in self._pins:
+            raise ConfigError(
+                "whole_certificate_pin", "it is that of depth %d" % depth, "certificate"
+            )
+        spki = data[certificate.spki[0] : certificate.spki[1]]
+        self._pinned = hashlib.sha256(spki).digest() in self._pins
+        if depth == 0 and not self._pinned:
+            _reject("pin_mismatch", "no key of the chain is pinned")
+
+    def _valid(self, certificate, depth):
+        if self.now > certificate.not_after:
+            said = _who(depth) + " ended " + certificate.not_after
+            _reject("expired", said + ", the clock says " + self.now)
+        if self.now < certificate.not_before:
+            said = _who(depth) + " starts " + certificate.not_before
+            _reject("not_yet_valid", said + ", the clock says " + self.now)
+
+    def _strong(self, certificate, depth):
+        if not certificate.algorithm:
+            _reject("weak_signature", _who(depth) + " is signed with an odd or broken algorithm")
+        key = certificate.key()
+        if not key[0] or key[0] == "rsa" and key[1] >> 2047 == 0:
+            _reject("weak_key", _who(depth) + " has a key that is too short or of an odd kind")
+
+    def _usage(self, certificate):
+        purposes = certificate.extended_key_usage()
+        if purposes is not None and _SERVER_AUTH not in purposes and _ANY_USAGE not in purposes:
+            _reject("wrong_usage", "the certificate is not for servers")
+        usage = certificate.key_usage()
+        if usage is not None and not usage & 0x80:
+            _reject("wrong_usage", "the certificate's key may not sign a handshake")
+
+    def _name(self, certificate):
+        names = certificate.dns_names()
+        if not names:
+            _reject("name_not_in_san", "the certificate names no host in subjectAltName")
+        names = [name.lower() for name in names]
+        host = self.host.encode()
+        parent = host[host.find(b".") :]  # With its leading dot.
+        for name in names:
+            # RFC 9525, 6.3: a wildcard is the whole first label; two labels at least follow it.
+            if name == host or name[:1] == b"*" and name[1:] == parent and parent.count(b".") > 1:
+                break
+        else:
+            shown = bytes([c if 32 < c < 127 else 63 for c in b",".join(names[:3])]).decode()
+            _reject(
+                "name_mismatch", "%s was asked for, the certificate is for %s" % (self.host, shown)
+            )
+        for permitted, excluded in self._constraints:
+            for name in names:
+                if permitted and not any(_within(name, tree) for tree in permitted):
+                    _reject("name_constraint", "a name outside what an intermediate may vouch for")
+                if any(_within(name, tree) for tree in excluded):
+                    _reject("name_constraint", "a name that an intermediate may not vouch for")
+
+
+def _within(name, tree):
+    """RFC 5280, 4.2.1.10: whether a DNS name is `tree` or has labels in front of it."""
+    tree = tree.lower()
+    if tree[:1] == b".":
+        return name.endswith(tree)
+    return not tree or name == tree or name.endswith(b"." + tree)
+
+
+def _who(depth):
+    return "the certificate at depth %d" % depth if depth else "the server's certificate"
+
+
+def _reject(code, detail):
+    raise PeerRejected(code, detail, "certificate")

@@ -1,0 +1,186 @@
+"""The connection as the program sees it: a stream that is verified before it carries a byte.
+
+Rules kept here:
+- The handshake is driven to its end, and every check has passed, before the first byte of the
+  application is written or returned; also with a deferred handshake, and when reading first.
+- After a refusal both sockets are closed and every later call raises the same error.
+- A fault of the network is the OSError that it was; everything about trust is a TrustError.
+"""
+
+import io
+
+from .errors import ClientRefused, HeapError, PeerRejected, TrustError
+
+_POLL = 3
+_CLOSE = 4
+
+
+class TrustedStream(io.IOBase):
+    """A TLS connection with MicroPython's stream methods, made by TrustedContext.wrap_socket.
+
+    Works where the port's own SSLSocket does: in blocking and non-blocking mode, under asyncio and
+    select.poll. Reads give None when they would block.
+    """
+
+    def __init__(self, secured, flight, judge, refusals, find):
+        self._secured = secured
+        self._flight = flight
+        self._judge = judge
+        self._refusals = refusals
+        self._find = find
+        self._error = None  # What every further call raises.
+        self._answered = False  # The server has sent a byte of the application.
+        self._spoken = False  # We have.
+        self._more = True  # Decrypted bytes may be waiting inside the TLS.
+
+    def handshake(self):
+        """Go on with the handshake. True when the server is authenticated, False if it blocks.
+
+        Raises TrustError when it is not, OSError when the network fails; then all is closed.
+        """
+        if self._error:
+            raise self._error
+        if self._judge is None:
+            return True
+        try:
+            count = self._secured.readinto(bytearray(1))
+            if not self._flight.finished:
+                if count == 0:
+                    raise OSError(104)  # ECONNRESET: hung up before the end.
+                return False
+            self._check(count)
+        except Exception as error:
+            raise self._refused(error)
+        except BaseException:
+            self.close()
+            raise
+        self._settle()
+        return True
+
+    def _check(self, count):
+        """The handshake has ended: what must now be so, or the connection is not used."""
+        if self._refusals or not self._judge.accepted or count is not None:
+            raise PeerRejected("protocol_error", "the handshake ended unverified", "handshake")
+        if "-ECDHE-" not in self._secured.cipher()[0]:
+            raise PeerRejected(
+                "protocol_error", "a cipher suite that was not offered", "handshake"
+            )
+
+    def _refused(self, error):
+        """Close everything and return the error that says why, now and from now on."""
+        self._close()
+        self._error = error
+        try:
+            from .explain import explain
+
+            self._error = explain(error, self._flight, self._judge, self._refusals, self._find)
+        except MemoryError:
+            self._error = HeapError("heap", "after the handshake failed")
+        except TrustError as worse:
+            self._error = worse
+        self._settle()
+        return self._error
+
+    def _settle(self):
+        """The handshake is over: drop what only it needed."""
+        self._flight.release()
+        self._judge = self._refusals = self._find = None
+
+    def read(self, *args):
+        """Read as MicroPython's streams do: read(), read(n); None when it would block."""
+        return self._receive(self._secured.read, args, b"")
+
+    def readinto(self, *args):
+        """Read into a buffer: the count, 0 at the end, None when it would block."""
+        return self._receive(self._secured.readinto, args, 0)
+
+    def readline(self, *args):
+        """Read one line."""
+        return self._receive(self._secured.readline, args, b"")
+
+    def write(self, *args):
+        """Write bytes: write(buf), write(buf, n), write(buf, offset, n). The count, or None."""
+        if not self.handshake():
+            return None
+        self._spoken = True
+        try:
+            return self._secured.write(*args)
+        except OSError as error:
+            raise self._turned_away(error)
+
+    def _receive(self, method, args, nothing):
+        if not self.handshake():
+            return None
+        try:
+            got = method(*args)
+        except OSError as error:
+            raise self._turned_away(error)
+        self._more = bool(got)
+        if got:
+            self._answered = True
+        elif got == nothing and self._spoken and not self._answered and self._flight.eof:
+            raise self._turned_away(None)
+        return got
+
+    def _turned_away(self, error):
+        """Tell a server that refuses this client from a network that fails."""
+        code = error.args[0] if error and error.args else 0
+        if error is None or not self._answered and code == -0x7780:
+            if error is None:
+                detail = "it hung up without an answer to the first message"
+            else:
+                detail = "it ended the connection with an alert"
+            self._error = ClientRefused("client_refused", detail, "application")
+            self._close()
+            return self._error
+        return error
+
+    def ioctl(self, request, arg):
+        """Answer select.poll and asyncio, as the port's SSLSocket does."""
+        if request == _POLL:
+            if self._error:
+                return arg
+            if self._judge is None and not self._more:
+                return self._flight.poll(arg)
+            # Only the TLS knows whether decrypted bytes wait, or what the handshake waits for.
+            return _poll(self._secured, arg)
+        if request == _CLOSE:
+            self.close()
+            return 0
+        return -22
+
+    def setblocking(self, flag):
+        """Set blocking or non-blocking mode of the socket below."""
+        self._flight.raw.setblocking(flag)
+
+    def settimeout(self, seconds):
+        """Set the time-out of the socket below; it then raises OSError(ETIMEDOUT)."""
+        self._flight.raw.settimeout(seconds)
+
+    def cipher(self):
+        """Return (cipher suite, protocol version) of the authenticated connection."""
+        if not self.handshake():
+            return None
+        return self._secured.cipher()
+
+    def close(self):
+        """Close the connection and the socket below. Further calls raise OSError(EBADF)."""
+        if not self._error:
+            self._error = OSError(9)
+            self._close()
+
+    def _close(self):
+        for each in (self._secured, self._flight.raw):
+            try:
+                each.close()
+            except OSError:
+                pass  # It is closed already, or as good as.
+
+
+def _poll(target, flags):
+    import select
+
+    poller = select.poll()
+    poller.register(target, flags)
+    ready = poller.poll(0)
+    return ready[0][1] if ready else 0

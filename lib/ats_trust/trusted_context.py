@@ -1,0 +1,155 @@
+"""What a program gives its MQTT client in place of an `ssl` context. Only it imports `tls`.
+
+The C module `tls` is the port's own TLS; the Python wrapper `ssl` around it switches verification
+off (docs/decisions/0001). Rules kept here:
+- Every handshake has a fresh tls.SSLContext with CERT_REQUIRED, read back, and the host name set.
+- The trust anchor is chosen in the middle of the handshake: when the server's Certificate message
+  has passed, the one anchor that this chain needs is loaded from flash (docs/decisions/0002).
+- Only ECDHE with AES-GCM is offered, for the leaf key types that the endpoint's anchors state.
+- The raw socket is closed here whenever the server is not authenticated, since the caller's client
+  still holds it and would go on in plaintext.
+"""
+
+import hashlib
+
+import tls
+
+from . import clock, heap
+from .bundle import LEAF_RSA, Bundle
+from .endpoint import parse
+from .errors import BundleError, ConfigError, HeapError
+from .flight import Flight
+from .judge import Judge
+from .stream import TrustedStream
+
+_REFUSE = -0x3000  # Below -255: Mbed TLS passes it on, and it is no errno.
+
+
+def context(host, **options):
+    """Return a TrustedContext for an endpoint: `ats_trust.context(host, cert=..., key=...)`."""
+    return TrustedContext(host, **options)
+
+
+class TrustedContext:
+    """Makes TLS connections to one endpoint, and to no other server.
+
+    host: str, the endpoint's name. port: int, None is the usual one for this kind of endpoint.
+    cert, key: the device's own, each a path or bytes, PEM or DER; or credentials: a callable that
+    returns (certificate, key) in DER. bundle: path of the trust anchors, None is the factory's.
+    pins: list of SHA-256 of SubjectPublicKeyInfo (bytes, "sha256/BASE64" or hex), one of which
+    the chain must contain. endpoint: the Endpoint that `host` stands for.
+
+    Raises ConfigError, BundleError or ClockError before anything is sent.
+    """
+
+    def __init__(
+        self, host, cert=None, key=None, bundle=None, pins=None, port=None, credentials=None
+    ):
+        self.endpoint = parse(host)
+        self.host = self.endpoint.host
+        self.port = port or self.endpoint.port
+        self._bundle = Bundle(bundle)
+        if not self._bundle.leaf_types(self.endpoint.roles):
+            raise BundleError("bundle_useless", "no root in it answers for " + self.endpoint.kind)
+        if cert or key:
+            from .credentials import Files
+
+            credentials = Files(cert, key)
+        self._credentials = credentials
+        if pins is not None:
+            from .pins import parse as parse_pins
+
+            pins = parse_pins(pins)
+        self._pins = pins
+        clock.check(self._bundle.built_at, self._bundle.not_after)
+
+    def wrap_socket(
+        self,
+        sock,
+        server_side=False,
+        server_hostname=None,
+        do_handshake_on_connect=True,
+        **options,
+    ):
+        """Return a TrustedStream over `sock`, as ssl.SSLContext.wrap_socket does.
+
+        sock: a connected stream socket, or any object with readinto and write. server_hostname:
+        None or this endpoint's name. do_handshake_on_connect: False leaves the handshake to the
+        first read or write. Raises TrustError when the server is not authenticated, OSError when
+        the network fails; `sock` is then closed.
+        """
+        try:
+            if server_side or options:
+                raise ConfigError(
+                    "bad_call", "this context is a client's: no server_side or extras"
+                )
+            if server_hostname is not None and server_hostname.lower() != self.host:
+                raise ConfigError(
+                    "bad_endpoint", "this context is for %s, not %s" % (self.host, server_hostname)
+                )
+            stream = self._stream(sock)
+        except MemoryError:
+            sock.close()
+            raise HeapError("heap", "before the handshake")
+        except BaseException:
+            sock.close()
+            raise
+        if do_handshake_on_connect:
+            stream.handshake()
+        return stream
+
+    def _stream(self, sock):
+        now = clock.check(self._bundle.built_at, self._bundle.not_after)
+        heap.preflight()
+        inner = self._native()
+        judge = Judge(self.host, now, self._pins)
+        refusals = []
+
+        def find(keys):
+            return self._bundle.find(keys, self.endpoint.roles)
+
+        def load_anchors(keys):
+            for certificate in find(keys):
+                judge.anchors.append(hashlib.sha256(certificate).digest())
+                try:
+                    inner.load_verify_locations(certificate)
+                except ValueError:
+                    # The bundle is whole, so it is not the certificate: Mbed TLS has no memory.
+                    raise MemoryError
+
+        def see(certificate, depth):
+            try:
+                judge.see(certificate, depth)
+                return 0
+            except Exception as error:
+                refusals.append(error)
+                return _REFUSE
+
+        inner.verify_callback = see
+        flight = Flight(sock, load_anchors)
+        secured = inner.wrap_socket(
+            flight, server_hostname=self.host, do_handshake_on_connect=False
+        )
+        return TrustedStream(secured, flight, judge, refusals, find)
+
+    def _native(self):
+        """Return a tls.SSLContext that can only verify."""
+        if not hasattr(tls.SSLContext, "load_verify_locations"):
+            raise ConfigError("no_verification", "the TLS of this port never verifies")
+        inner = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+        inner.verify_mode = tls.CERT_REQUIRED
+        if inner.verify_mode != tls.CERT_REQUIRED:
+            raise ConfigError(
+                "no_verification", "the TLS of this port does not keep CERT_REQUIRED"
+            )
+        suites = []
+        for leaf in self._bundle.leaf_types(self.endpoint.roles):
+            name = "TLS-ECDHE-%s-WITH-AES-" % ("RSA" if leaf == LEAF_RSA else "ECDSA")
+            suites += [name + "128-GCM-SHA256", name + "256-GCM-SHA384"]
+        inner.set_ciphers(suites)
+        if self._credentials:
+            try:
+                inner.load_cert_chain(*self._credentials())
+            except ValueError:
+                raise ConfigError("bad_credentials", "this port can not read certificate or key")
+        return inner
