@@ -39,8 +39,8 @@ _REMEDIES = {
     "heap": "Free memory before connecting, or connect early after boot. This says nothing about"
     " the server.",
     "unknown_issuer": "Whoever answered is not AWS IoT Core as far as this bundle knows: look for"
-    " a proxy or captive portal and check the host name. If AWS moved to a new root, install a newer"
-    " bundle; for an own CA use 'ats-trust bundle --ca'.",
+    " a proxy or captive portal and check the host name. If AWS moved to a new root, install a"
+    " newer bundle; for an own CA use 'ats-trust bundle --ca'.",
     "missing_intermediate": "The server has to send its intermediate certificates; AWS IoT Core"
     " does. If this is your own server, configure its full chain.",
     "bad_intermediate": "An intermediate certificate is not allowed to sign others, or did not"
@@ -54,7 +54,7 @@ _REMEDIES = {
     "name_not_in_san": "The server's operator has to put the name in subjectAltName.",
     "name_constraint": "An intermediate vouched for a name it may not vouch for. Treat this as an"
     " attack.",
-    "weak_key": "The server's operator has to use RSA of 2048 bits or more, P-256, P-384 or P-521.",
+    "weak_key": "The server's operator must use RSA of 2048 bits or more, P-256, P-384 or P-521.",
     "weak_signature": "The server's operator has to use SHA-256 or better with RSA or ECDSA.",
     "wrong_usage": "The certificate was issued for another purpose. Do not use this server.",
     "pin_mismatch": "The chain has none of the pinned keys. If the operator changed keys, change"
@@ -95,7 +95,7 @@ def explain(error, flight, judge, refusals, find):
     code = error.args[0] if isinstance(error, OSError) and error.args else 0
     code = code if isinstance(code, int) else 0
     for cause in refusals + [flight.fault, error]:
-        if isinstance(cause, MemoryError) or _is_no_memory(code):
+        if isinstance(cause, MemoryError) or is_no_memory(code):
             return HeapError("heap", _left(judge), stage)
         if isinstance(cause, DerError):
             return PeerRejected("malformed", cause.detail, stage)
@@ -132,7 +132,8 @@ def explain(error, flight, judge, refusals, find):
     return _untrusted(flight, judge, find)
 
 
-def _is_no_memory(code):
+def is_no_memory(code):
+    """Return whether an OSError with this number means that memory ran out."""
     if code < -255:
         return -(-code & 0x7F80) in _NO_MEMORY or -code & 0x7F in _NO_MEMORY_LOW
     return code in (12, 16, -16)

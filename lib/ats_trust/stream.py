@@ -31,7 +31,7 @@ class TrustedStream(io.IOBase):
         self._error = None  # What every further call raises.
         self._answered = False  # The server has sent a byte of the application.
         self._spoken = False  # We have.
-        self._more = True  # Decrypted bytes may be waiting inside the TLS.
+        self._more = None  # Decrypted bytes may wait inside the TLS; None: nothing was sent yet.
 
     def handshake(self):
         """Go on with the handshake. True when the server is authenticated, False if it blocks.
@@ -42,6 +42,7 @@ class TrustedStream(io.IOBase):
             raise self._error
         if self._judge is None:
             return True
+        self._more = True
         try:
             count = self._secured.readinto(bytearray(1))
             if not self._flight.finished:
@@ -118,7 +119,7 @@ class TrustedStream(io.IOBase):
         self._more = bool(got)
         if got:
             self._answered = True
-        elif got == nothing and self._spoken and not self._answered and self._flight.eof:
+        elif got == nothing and self._spoken and not self._answered and (not args or args[0]):
             raise self._turned_away(None)
         return got
 
@@ -138,8 +139,10 @@ class TrustedStream(io.IOBase):
     def ioctl(self, request, arg):
         """Answer select.poll and asyncio, as the port's SSLSocket does."""
         if request == _POLL:
-            if self._error:
-                return arg
+            if self._error or self._more is None:
+                return (
+                    arg  # So that who waits to read first starts the handshake, or gets the error.
+                )
             if self._judge is None and not self._more:
                 return self._flight.poll(arg)
             # Only the TLS knows whether decrypted bytes wait, or what the handshake waits for.
@@ -170,11 +173,16 @@ class TrustedStream(io.IOBase):
             self._close()
 
     def _close(self):
-        for each in (self._secured, self._flight.raw):
-            try:
-                each.close()
-            except OSError:
-                pass  # It is closed already, or as good as.
+        close(self._secured)
+        close(self._flight.raw)
+
+
+def close(sock):
+    """Close a socket, whatever state it is in."""
+    try:
+        sock.close()
+    except (OSError, AttributeError):
+        pass  # Closed already; or a stream that is no socket and has nothing to close.
 
 
 def _poll(target, flags):

@@ -20,14 +20,9 @@ from .endpoint import parse
 from .errors import BundleError, ConfigError, HeapError
 from .flight import Flight
 from .judge import Judge
-from .stream import TrustedStream
+from .stream import TrustedStream, close
 
 _REFUSE = -0x3000  # Below -255: Mbed TLS passes it on, and it is no errno.
-
-
-def context(host, **options):
-    """Return a TrustedContext for an endpoint: `ats_trust.context(host, cert=..., key=...)`."""
-    return TrustedContext(host, **options)
 
 
 class TrustedContext:
@@ -88,11 +83,14 @@ class TrustedContext:
                     "bad_endpoint", "this context is for %s, not %s" % (self.host, server_hostname)
                 )
             stream = self._stream(sock)
-        except MemoryError:
-            sock.close()
-            raise HeapError("heap", "before the handshake")
-        except BaseException:
-            sock.close()
+        except BaseException as error:
+            close(sock)
+            from .explain import is_no_memory
+
+            if isinstance(error, MemoryError) or (
+                isinstance(error, OSError) and is_no_memory(error.args[0])
+            ):
+                raise HeapError("heap", "before the handshake")
             raise
         if do_handshake_on_connect:
             stream.handshake()
@@ -146,10 +144,19 @@ class TrustedContext:
         for leaf in self._bundle.leaf_types(self.endpoint.roles):
             name = "TLS-ECDHE-%s-WITH-AES-" % ("RSA" if leaf == LEAF_RSA else "ECDSA")
             suites += [name + "128-GCM-SHA256", name + "256-GCM-SHA384"]
-        inner.set_ciphers(suites)
+        try:
+            inner.set_ciphers(suites)
+        except ValueError:
+            raise ConfigError("no_verification", "the TLS of this port lacks ECDHE with AES-GCM")
         if self._credentials:
             try:
                 inner.load_cert_chain(*self._credentials())
             except ValueError:
+                left = heap.free()
+                if left is not None and left < heap.AMPLE:
+                    raise MemoryError
                 raise ConfigError("bad_credentials", "this port can not read certificate or key")
         return inner
+
+
+context = TrustedContext
