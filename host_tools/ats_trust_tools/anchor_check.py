@@ -13,6 +13,7 @@ from cryptography.x509.oid import NameOID
 
 from .bundle import Anchor
 from .certificate import CURVES, Fields, fields, key_name, load, signed_by
+from .describe import is_ca
 from .errors import ToolError
 from .roots import Manifest
 
@@ -71,8 +72,8 @@ def _refuse_amazon(parts: Fields, view: x509.Certificate, manifest: Manifest) ->
     if not parts.self_issued and any(o.value == "Amazon" for o in organizations):
         issuer = manifest.by_subject(parts.issuer)
         raise ToolError(
-            f"it is {name_of(view.subject)}, an intermediate of Amazon, which AWS replaces without "
-            f"notice; use {_instead(issuer.name if issuer else '')}"
+            f"it is {name_of(view.subject)}, an intermediate of Amazon, which AWS replaces "
+            f"without notice; use {_instead(issuer.name if issuer else '')}"
         )
 
 
@@ -82,7 +83,9 @@ def _instead(root: str) -> str:
 
 def _refuse_not_root(parts: Fields, view: x509.Certificate) -> None:
     if len(list(view.subject)) == 0:
-        raise ToolError("it has no subject, and an anchor is found by its name; make a CA with one")
+        raise ToolError(
+            "it has no subject, and an anchor is found by its name; make a CA with one"
+        )
     if parts.self_issued:
         return
     if parts.version == 1 and len(list(view.issuer)) == 1 and name_of(view.issuer) == "-":
@@ -90,7 +93,7 @@ def _refuse_not_root(parts: Fields, view: x509.Certificate) -> None:
             "it is an anchor that was trimmed already, so nothing of it can be checked any more; "
             "give the CA's full certificate"
         )
-    kind = "an intermediate CA" if _is_ca(view) else "the certificate of one server or device"
+    kind = "an intermediate CA" if is_ca(view) else "the certificate of one server or device"
     raise ToolError(
         f"it is {kind}, signed by {name_of(view.issuer)}; give the self-signed root at the top of "
         "that chain, so that the certificates below it can be renewed"
@@ -98,7 +101,7 @@ def _refuse_not_root(parts: Fields, view: x509.Certificate) -> None:
 
 
 def _refuse_not_ca(certificate: bytes, view: x509.Certificate) -> None:
-    if not _is_ca(view):
+    if not is_ca(view):
         raise ToolError(
             "it does not say that it is a CA (basicConstraints CA:TRUE), so it is a self-signed "
             "server certificate; make a CA, sign the server's certificate with it, and give the CA"
@@ -125,13 +128,6 @@ def _refuse_weak(view: x509.Certificate) -> None:
         raise ToolError(
             f"its key is {key_name(key)}; boards can check RSA and EC on P-256, P-384 and P-521"
         )
-
-
-def _is_ca(view: x509.Certificate) -> bool:
-    try:
-        return view.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
 
 
 def _lost_limits(view: x509.Certificate) -> list[str]:

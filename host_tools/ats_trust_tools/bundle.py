@@ -1,8 +1,8 @@
 """The trust-anchor file that a board keeps on its flash: how it is encoded.
 
 Format: docs/bundle-format.md. Rules: the same anchors, version and build time always give the
-same bytes; what is encoded is read back with the device library's own reader before it is given
-out, so that no bundle leaves the host that a board would refuse.
+same bytes; every limit that the device library's reader keeps is kept here too, so that no bundle
+leaves the host that a board would refuse.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from .trim import trim
 FORMAT = 1
 MAX_BYTES = 8192
 MAX_ANCHORS = 16
+MAX_SUBJECT = 400  # A board looks for the subject in the first 512 bytes of an anchor.
 LEAF_BITS = {"rsa": 0x01, "ecdsa": 0x02}
 ROLE_BITS = {"ats": 0x10, "legacy": 0x20, "own": 0x40}
 
@@ -56,6 +57,12 @@ def encode_bundle(anchors: Sequence[Anchor], *, version: int, built_at: datetime
     if not 0 <= version < 1 << 63:
         raise ToolError(f"bundle version {version} is not between 0 and 2**63 - 1")
     certificates = [trim(anchor.certificate) for anchor in anchors]
+    for certificate in certificates:
+        size = len(fields(certificate).subject)
+        if size > MAX_SUBJECT:
+            raise ToolError(
+                f"the name of an anchor is {size} bytes long; boards read at most {MAX_SUBJECT}"
+            )
     not_after = max(fields(certificate).not_after for certificate in certificates)
     if built_at.astimezone(UTC) >= not_after:
         raise ToolError("every anchor of this bundle would have expired when it was built")

@@ -20,7 +20,10 @@ from .errors import ToolError, UsageError
 COMMANDS = {
     "roots": ("ats_trust_tools.commands.roots", "list, check and explain the shipped roots"),
     "bundle": ("ats_trust_tools.commands.bundle", "choose and trim trust anchors for a board"),
-    "inspect": ("ats_trust_tools.commands.inspect", "explain a bundle, device file or certificate"),
+    "inspect": (
+        "ats_trust_tools.commands.inspect",
+        "explain a bundle, device file or certificate",
+    ),
     "device": ("ats_trust_tools.commands.device", "make or show a device's own file"),
     "boards": ("ats_trust_tools.commands.boards", "list and explain the board profiles"),
     "emulate": ("ats_trust_tools.emulate.command", "be AWS IoT Core's front door on loopback"),

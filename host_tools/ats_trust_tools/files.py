@@ -6,9 +6,10 @@ renamed); input is bounded; every failure is a ToolError that names the file.
 
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
-from .errors import ToolError
+from .errors import ToolError, UsageError
 
 MAX_INPUT = 1 << 20
 
@@ -30,7 +31,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, mode: int = 0o64
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.replace(partial, target)
+            partial.replace(target)
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
@@ -44,9 +45,9 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, mode: int = 0o64
 
 
 def read_bounded(path: str | os.PathLike[str], what: str) -> bytes:
-    """Return the content of a file that should hold `what` ("a certificate"), at most MAX_INPUT."""
+    """Return the content of a file that should hold `what`, as "a certificate"; bounded."""
     try:
-        with open(path, "rb") as stream:
+        with Path(path).open("rb") as stream:
             data = stream.read(MAX_INPUT + 1)
     except OSError as error:
         raise ToolError(
@@ -57,6 +58,13 @@ def read_bounded(path: str | os.PathLike[str], what: str) -> bytes:
     if len(data) > MAX_INPUT:
         raise ToolError(f"{path} is larger than {MAX_INPUT} bytes, so it is not {what}")
     return data
+
+
+def refuse_same_file(output: Path, inputs: Iterable[str | os.PathLike[str]]) -> None:
+    """Raise UsageError when writing `output` would destroy one of the files it is made from."""
+    for path in inputs:
+        if output.exists() and Path(path).exists() and output.samefile(path):
+            raise UsageError(f"{output} is one of the input files; write to another one")
 
 
 def data_folder(name: str) -> Path:

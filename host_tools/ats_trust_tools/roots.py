@@ -156,6 +156,8 @@ def _root(folder: Path, entry: dict[str, Any], packages: dict[str, str]) -> Root
             f"{entry['sha256']}; install ats-trust again"
         )
     lists = ("cross_signed_sha256", "endpoints", "leaf_keys")
-    fields = {key: tuple(value) if key in lists else value for key, value in entry.items()}
+    fields: dict[str, Any] = {
+        key: tuple(value) if key in lists else value for key, value in entry.items()
+    }
     fields["origin"] = packages[entry["origin"]]
     return Root(**fields, certificate=certificate)

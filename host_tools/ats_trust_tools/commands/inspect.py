@@ -1,0 +1,86 @@
+"""`ats-trust inspect FILE`: what is in it, and what to beware of."""
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .. import output
+from ..describe import as_fields
+from ..inspect_file import explain
+from ..roots import load_manifest
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "file", type=Path, help="a bundle, a device file, or certificates in PEM or DER"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Explain the file."""
+    found = explain(args.file, load_manifest(), datetime.now(UTC))
+    for warning in found["warnings"]:
+        output.warn(warning)
+    if args.json:
+        output.print_json(found)
+    else:
+        show(args.file, found)
+    return 0
+
+
+def show(path: Path, found: dict[str, Any]) -> None:
+    """Show to a person what `explain` found."""
+    if found["kind"] == "bundle":
+        _show_bundle(path, found)
+    elif found["kind"] == "device":
+        _show_device(path, found)
+    elif found["kind"] == "private key":
+        output.print_line(f"{path}: a private key. It is not shown.")
+    else:
+        _show_certificates(path, found["certificates"])
+
+
+def _show_bundle(path: Path, found: dict[str, Any]) -> None:
+    output.print_fields(
+        f"{path}: a bundle of trust anchors, whole (SHA-256)",
+        as_fields({key: found[key] for key in ("version", "built_at", "not_after", "bytes")}),
+    )
+    output.print_line()
+    output.print_table(
+        "Anchors in order of preference",
+        ("", "anchor", "key", "authenticates", "role", "bytes#", "heap#", "days left#"),
+        [
+            (
+                number,
+                anchor["name"],
+                anchor["key"],
+                " and ".join(leaf.upper() for leaf in anchor["leaf_keys"]) + " servers",
+                " ".join(anchor["roles"]),
+                anchor["trimmed_bytes"],
+                anchor["heap_bytes"],
+                anchor["days_left"],
+            )
+            for number, anchor in enumerate(found["anchors"], 1)
+        ],
+    )
+
+
+def _show_device(path: Path, found: dict[str, Any]) -> None:
+    wanted = ("endpoint", "port", "client_id", "private_key")
+    output.print_fields(
+        f"{path}: a device file, whole (SHA-256)",
+        as_fields({key: found[key] for key in wanted}),
+    )
+    output.print_line()
+    output.print_fields("its certificate", as_fields(found["certificate"]))
+
+
+def _show_certificates(path: Path, certificates: list[dict[str, object]]) -> None:
+    for number, facts in enumerate(certificates, 1):
+        of = f" {number} of {len(certificates)}" if len(certificates) > 1 else ""
+        if number > 1:
+            output.print_line()
+        output.print_fields(f"{path}: certificate{of}", as_fields(facts))

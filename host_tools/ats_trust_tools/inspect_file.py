@@ -1,0 +1,200 @@
+"""What is this file? Explains bundles, device files, certificates and chains.
+
+Rules: bundles and device files are read by the device library's own readers, so what is explained
+here is what a board sees. Private keys are never shown.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ats_trust import bundle as board_bundle
+from ats_trust import credentials, der
+
+from .bundle import LEAF_BITS, ROLE_BITS
+from .certificate import fields, load, signed_by
+from .certificate_files import certificates_in
+from .describe import certificate_facts
+from .device_check import EXPIRES_SOON as DEVICE_EXPIRES_SOON
+from .device_check import belongs_together
+from .errors import ToolError
+from .files import read_bounded
+from .heap_model import anchor_heap
+from .pem import blocks, looks_like_pem
+from .plan import EXPIRES_SOON
+from .roots import Manifest
+
+
+def explain(path: Path, manifest: Manifest, now: datetime) -> dict[str, Any]:
+    """Return what a file is and holds: "kind", "warnings" and facts by kind.
+
+    kind: "bundle", "device", "certificates" or "private key". Raises ToolError, or the device
+    library's TrustError, when it is none of these or is damaged.
+    """
+    content = read_bounded(path, "a bundle, a device file or a certificate")
+    if looks_like_pem(content):
+        try:
+            labels = {block.label for block in blocks(content)}
+        except ToolError as error:
+            raise ToolError(f"{path}: {error}") from None
+        if not any("CERTIFICATE" in label for label in labels) and any(
+            "PRIVATE KEY" in label for label in labels
+        ):
+            return _private_key()
+        return _certificates(path, content, manifest, now)
+    shape = _shape(content)
+    if shape == "bundle":
+        return explain_bundle(path, manifest, now)
+    if shape == "device":
+        return explain_device(path, manifest, now)
+    if shape == "private key":
+        return _private_key()
+    return _certificates(path, content, manifest, now)
+
+
+def explain_bundle(path: Path, manifest: Manifest, now: datetime) -> dict[str, Any]:
+    """Return what a bundle holds. Raises BundleError when a board would refuse it."""
+    found = board_bundle.Bundle(str(path))
+    anchors = []
+    warnings: list[str] = []
+    for use, certificate in found.anchors():
+        facts = certificate_facts(certificate, manifest, now)
+        root = manifest.by_key(str(facts["spki_sha256"]))
+        leaf = [name for name, bit in LEAF_BITS.items() if use & bit]
+        roles = [name for name, bit in ROLE_BITS.items() if use & bit]
+        name = root.name if root else str(facts["subject"])
+        anchors.append(
+            {
+                "name": name,
+                "subject": facts["subject"],
+                "root": root.name if root else None,
+                "key": facts["key"],
+                "leaf_keys": leaf,
+                "roles": roles,
+                "trimmed_bytes": len(certificate),
+                "heap_bytes": anchor_heap(certificate),
+                "not_after": facts["not_after"],
+                "days_left": facts["days_left"],
+                "spki_sha256": facts["spki_sha256"],
+            }
+        )
+        if not root and set(roles) & {"ats", "legacy"}:
+            warnings.append(
+                f"TEST BUNDLE? The anchor {name} is no root of AWS, and yet it may answer for AWS "
+                "endpoints: whoever holds its key can pose as AWS IoT Core. Never install this "
+                "on a device that is to talk to AWS"
+            )
+        if root:
+            expected = root.anchor
+            if not set(roles) <= expected.roles or not set(leaf) <= expected.leaf:
+                warnings.append(
+                    f"{name} may be used for more here ({', '.join(leaf + roles)}) than it should "
+                    f"({', '.join(sorted(expected.leaf | expected.roles))})"
+                )
+        warnings += _expiry(name, facts, EXPIRES_SOON)
+    return {
+        "kind": "bundle",
+        "version": found.version,
+        "built_at": _iso(found.built_at),
+        "not_after": _iso(found.not_after),
+        "bytes": path.stat().st_size,
+        "anchors": anchors,
+        "warnings": warnings,
+    }
+
+
+def explain_device(path: Path, manifest: Manifest, now: datetime) -> dict[str, Any]:
+    """Return what a device file holds, without its key. Raises ConfigError when it is damaged."""
+    device = credentials.load_device(str(path))
+    certificate, key = device.credentials()
+    warnings = []
+    if path.stat().st_mode & 0o077:
+        warnings.append(f"others on this computer can read its private key: chmod 600 {path}")
+    if not belongs_together(certificate, key):
+        warnings.append("its private key does not belong to its certificate: make it again")
+    facts = certificate_facts(certificate, manifest, now)
+    warnings += _expiry("the device's certificate", facts, DEVICE_EXPIRES_SOON)
+    return {
+        "kind": "device",
+        "endpoint": device.host,
+        "port": device.port,
+        "client_id": device.client_id,
+        "certificate": facts,
+        "private_key": f"{facts['key']}, not shown",
+        "warnings": warnings,
+    }
+
+
+def _certificates(path: Path, content: bytes, manifest: Manifest, now: datetime) -> dict[str, Any]:
+    try:
+        certificates = certificates_in(content)
+    except ToolError as error:
+        raise ToolError(f"{path}: {error}") from None
+    shown = []
+    warnings: list[str] = []
+    for index, certificate in enumerate(certificates):
+        facts = certificate_facts(certificate, manifest, now)
+        facts["signed_by"] = _signer(certificate, certificates, index, manifest)
+        shown.append(facts)
+        warnings += _expiry(str(facts["subject"]), facts, DEVICE_EXPIRES_SOON)
+        below = fields(certificates[index - 1]) if index else None
+        if below and below.issuer != fields(certificate).subject:
+            warnings.append(
+                f"certificate {index + 1} is not the issuer of certificate {index}: a server that "
+                "sends them in this order does not send a chain"
+            )
+    return {"kind": "certificates", "certificates": shown, "warnings": warnings}
+
+
+def _signer(certificate: bytes, chain: list[bytes], index: int, manifest: Manifest) -> str:
+    """Say in words whose key made the signature, as far as it can be checked here."""
+    parts = fields(certificate)
+    if parts.self_issued:
+        if signed_by(certificate, load(certificate).public_key()):
+            return "itself"
+        return "claims to be signed by itself, but the signature is wrong"
+    if index + 1 < len(chain) and parts.issuer == fields(chain[index + 1]).subject:
+        good = signed_by(certificate, load(chain[index + 1]).public_key())
+        return "the next one" if good else "claims the next one, but the signature is wrong"
+    root = manifest.by_subject(parts.issuer)
+    if root:
+        good = signed_by(certificate, load(root.certificate).public_key())
+        return root.name if good else f"claims {root.name}, but the signature is wrong"
+    return "someone who is neither in this file nor among the shipped roots"
+
+
+def _private_key() -> dict[str, Any]:
+    return {
+        "kind": "private key",
+        "warnings": ["keep it to yourself: whoever has it can pose as the device"],
+    }
+
+
+def _expiry(name: str, facts: dict[str, object], soon: int) -> list[str]:
+    days = facts["days_left"]
+    if not isinstance(days, int) or days >= soon:
+        return []
+    date = str(facts["not_after"])[:10]
+    return [f"{name} expired on {date}" if days < 0 else f"{name} expires in {days} days ({date})"]
+
+
+def _shape(content: bytes) -> str:
+    """Tell by the first elements what DER this is; "" when it is no bundle, device file or key."""
+    try:
+        start, stop = der.header(content, 0, len(content))[1:]
+        if content[start] == der.INTEGER:
+            return "private key"
+        start, stop = der.expect(content, start, stop, der.SEQUENCE)
+        after = der.expect(content, start, stop, der.INTEGER)[1]
+        tag, _, after = der.header(content, after, stop)
+        if tag == der.UTF8_STRING:
+            return "device"
+        if tag == der.INTEGER and content[after] == der.GENERALIZED_TIME:
+            return "bundle"
+    except (der.DerError, IndexError):
+        pass
+    return ""
+
+
+def _iso(text: str) -> str:
+    return f"{text[:4]}-{text[4:6]}-{text[6:8]}T{text[8:10]}:{text[10:12]}:{text[12:]}Z"
