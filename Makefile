@@ -41,7 +41,8 @@ micropython: venv ## what the tests need beside the venv: an older MicroPython, 
 lock: ## choose the newest dependencies and write them to requirements.lock
 	sh scripts/lock.sh
 
-manifest: venv ## write package.json anew, from the files in lib/ats_trust/
+manifest: venv ## write the factory bundle and package.json anew
+	$(PYTHON_IN_VENV) scripts/factory_bundle.py
 	$(PYTHON_IN_VENV) scripts/mip_manifest.py
 
 clean: ## remove what make made
