@@ -16,6 +16,7 @@ _NO_MEMORY_LOW = (0x10, 0x6A)
 _X509_EXTENSIONS = -0x2500
 _X509 = (-0x2F80, -0x2080)
 _CONNECTION_EOF = -0x7280
+_ECONNRESET = 104
 _RECORD_LIMIT = 16384
 
 # What to do, by code. The keys are all the codes there are.
@@ -105,7 +106,7 @@ def explain(error, flight, judge, refusals, find):
         elif cause and not isinstance(cause, (OSError, ValueError)):
             return PeerRejected("internal", repr(cause), stage)
     if isinstance(error, OSError) and (code > -256 or code == _CONNECTION_EOF):
-        network = flight.error or error if flight.error or flight.eof else None
+        network = flight.error or (OSError(_ECONNRESET) if flight.eof else None)
     else:
         network = None
     if judge.accepted:
@@ -167,21 +168,25 @@ def _after_chain(flight, judge, code, network):
 
 def _untrusted(flight, judge, find):
     """The chain does not end in an anchor: whose fault is it?"""
-    issuer, subject = flight.chain[0]
-    if not find([issuer for issuer, _ in flight.chain]):
-        if len(flight.chain) > 1:
-            detail = "%d certificates, none of their issuers is in the bundle" % len(flight.chain)
-        elif issuer == subject:
+    issuers = [issuer for issuer, _ in flight.chain]
+    subjects = [subject for _, subject in flight.chain]
+    fits = find(issuers)
+    # The issuer at which the way up broke off: that of the highest certificate that was reached.
+    issuer = judge.top[0] if fits and judge.top else issuers[0]
+    anchors = find([issuer])
+    if not anchors and issuer not in subjects:
+        detail = "the issuer of a certificate was not sent (%d were)" % len(issuers)
+        return PeerRejected("missing_intermediate", detail, "certificate")
+    if not fits:
+        detail = "none of the %d issuers is in the bundle" % len(issuers)
+        if issuers == subjects:
             detail = "a self-signed certificate"
-        else:
-            return PeerRejected("missing_intermediate", "it sent one certificate", "certificate")
         return PeerRejected("unknown_issuer", detail, "certificate")
-    anchors = find([judge.top[0]]) if judge.top else []
     if not anchors:
         # An anchor would fit, but the way up to it broke off before.
         if _scarce(judge):
             return HeapError("heap", _left(judge), "certificate")
-        return PeerRejected("bad_intermediate", "chain broken below the root", "certificate")
+        return PeerRejected("bad_intermediate", "the chain breaks below the root", "certificate")
     from .signature import check
     from .x509 import Certificate
 
