@@ -94,11 +94,16 @@ def select_roots(
 def in_order(choices: Iterable[Choice], prefer: str) -> list[Choice]:
     """Order anchors: "speed" puts those of RSA servers first, "memory" those of ECDSA servers.
 
-    Among equals the given order stays. On small boards an RSA chain is the faster to
+    Legacy roots come last in any case; among equals the given order stays. On small boards an RSA chain is the faster to
     authenticate, an ECDSA chain the one that needs less memory.
     """
     first = "rsa" if prefer == "speed" else "ecdsa"
-    return sorted(choices, key=lambda c: (first not in c.anchor.leaf, len(c.anchor.leaf)))
+
+    def rank(choice: Choice) -> tuple[bool, bool, int]:
+        anchor = choice.anchor
+        return "legacy" in anchor.roles, first not in anchor.leaf, len(anchor.leaf)
+
+    return sorted(choices, key=rank)
 
 
 def make_plan(
