@@ -38,9 +38,7 @@ def board(newest_micropython: MicroPython, tmp_path: Path) -> Iterator[UnixBoard
 def test_manifest_lists_every_file() -> None:
     """package.json names each file of the library once, at its place, and nothing else."""
     manifest = json.loads((REPOSITORY / "package.json").read_text())
-    assert dict(manifest["urls"]) == {
-        name: f"lib/{name}" for name in library_files()
-    }
+    assert dict(manifest["urls"]) == {name: f"lib/{name}" for name in library_files()}
     assert len(manifest["urls"]) == len(library_files())
     assert "ats_trust/roots.bin" in library_files()
 
