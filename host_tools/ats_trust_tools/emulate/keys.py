@@ -9,9 +9,11 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from ats_trust_tools.errors import ToolError
 from ats_trust_tools.files import write_atomically
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -47,16 +49,24 @@ class Keys:
         path = self._path(label)
         if path is None or not path.is_file():
             return None
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        try:
+            key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        except (OSError, TypeError, ValueError, UnsupportedAlgorithm):
+            key = None
         if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
-            raise ValueError(f"{path} holds neither an RSA nor an elliptic-curve key")
+            raise ToolError(
+                f"{path} is not a key of the emulator; remove {path.parent} to start anew"
+            )
         return key
 
     def _make(self, label: str, kind: str) -> PrivateKey:
         key = generate(kind)
         path = self._path(label)
         if path is not None:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                raise ToolError(f"can not make {path.parent}: {error.strerror}") from None
             write_atomically(path, private_key_pem(key), mode=0o600)
         return key
 

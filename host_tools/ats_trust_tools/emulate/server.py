@@ -19,6 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
+from ats_trust import endpoint
 from ats_trust_tools.bundle import Anchor, encode_bundle
 from ats_trust_tools.device_blob import encode_device
 from ats_trust_tools.emulate import keys as key_store
@@ -30,7 +31,7 @@ from ats_trust_tools.emulate.recipe import ChainKind, Door, Recipe, Tail
 from ats_trust_tools.emulate.session import Session
 from ats_trust_tools.emulate.terminator import server_context
 from ats_trust_tools.emulate.wire import Connection
-from ats_trust_tools.errors import UsageError
+from ats_trust_tools.errors import ToolError, UsageError
 from ats_trust_tools.files import write_atomically
 
 HOST = "a0example-ats.iot.eu-central-1.amazonaws.com"
@@ -56,7 +57,8 @@ class Emulator:
     the certificates are made for. port: 0 takes a free one. keep_keys: keep the CAs' keys in the
     folder, so that the next emulator there is trusted by the same bundle. mqtt: a broker stands
     behind the door; without it, application data is read, counted and not answered. now: what to
-    take for today when certificates are dated (aware).
+    take for today when certificates are dated (aware). Raises UsageError, ToolError, or
+    ats_trust.ConfigError for a host that no endpoint can have.
     """
 
     def __init__(
@@ -82,13 +84,13 @@ class Emulator:
             recipes = [deviation.recipe(one) for one in recipes if one.kind in deviation.kinds]
             if not recipes:
                 raise UsageError(f"{impostor} exists for the chain {deviation.kinds[0]} only")
-        self.host = host
+        self.host = endpoint.parse(host).host
         self.port = port
         self.connections: list[Connection] = []
         self._named_folder = None if folder is None else Path(folder)
         keep = keep_keys and self._named_folder is not None
         keys = key_store.Keys(self.folder / "keys") if keep else key_store.shared
-        self.pki = Pki(keys, host, now)
+        self.pki = Pki(keys, self.host, now)
         self._door = door
         self._recipes = recipes
         self._broker = Broker() if mqtt else None
@@ -109,9 +111,17 @@ class Emulator:
             return Session(sock, seen, self._door, chains, context, broker)
 
         self._session = session
-        self._listener = socket.create_server((ADDRESS, self.port), backlog=16)
+        try:
+            self._listener = socket.create_server((ADDRESS, self.port), backlog=16)
+        except OSError as error:
+            raise ToolError(
+                f"can not listen on {ADDRESS}:{self.port}: {error.strerror or error}; port 0 "
+                "takes a free one"
+            ) from None
         self.port = self._listener.getsockname()[1]
-        self._accepting = threading.Thread(target=self._accept, args=(self._listener,))
+        self._accepting = threading.Thread(
+            target=self._accept, args=(self._listener,), daemon=True
+        )
         self._accepting.start()
         return self
 
@@ -132,7 +142,7 @@ class Emulator:
             self._broker.stop()
         for thread in self._threads:
             thread.join()
-        if self._named_folder is None:
+        if self._named_folder is None and "folder" in self.__dict__:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     @cached_property
@@ -140,7 +150,10 @@ class Emulator:
         """Where files are written: the folder that was named, or a temporary one."""
         if self._named_folder is None:
             return Path(tempfile.mkdtemp(prefix="ats-trust-"))
-        self._named_folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._named_folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ToolError(f"can not make {self._named_folder}: {error.strerror}") from None
         return self._named_folder
 
     @cached_property
@@ -225,7 +238,7 @@ class Emulator:
                 return
             seen = Connection()
             self.connections.append(seen)
-            thread = threading.Thread(target=self._run, args=(sock, seen))
+            thread = threading.Thread(target=self._run, args=(sock, seen), daemon=True)
             with self._lock:
                 self._open.add(sock)
                 self._threads.append(thread)

@@ -22,6 +22,7 @@ from ats_trust_tools.emulate.terminator import (
     server_hello,
 )
 from ats_trust_tools.emulate.wire import Connection
+from ats_trust_tools.errors import ToolError
 
 GARBAGE = bytes(range(256)) * 2
 # CONNACK, accepted, and PINGRESP (MQTT 3.1.1, 3.2 and 3.13): what makes a careless client go on.
@@ -63,6 +64,8 @@ class Session:
         except OSError as error:
             # The client reset the connection, or the emulator is closing.
             self._seen.error = self._seen.error or error.strerror or str(error)
+        except ToolError as error:
+            self._seen.error = str(error)  # The broker did not start.
         finally:
             self._sock.close()
             self._seen.closed = True

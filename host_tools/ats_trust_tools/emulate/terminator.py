@@ -89,6 +89,7 @@ def server_context(chains: Sequence[Chain], door: Door, device_ca: bytes) -> ssl
     context.set_ciphers(":".join((*suites, "@SECLEVEL=0")))
     context.options |= ssl.OP_NO_TICKET
     context.num_tickets = 0
+    context.sni_callback = _note_server_name
     for chain in chains:
         _load(context, chain)
     if door.client_certificate != "not-asked":
@@ -108,7 +109,10 @@ class OpensslStream:
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
 
     def handshake(self) -> None:
-        self._run(self._tls.do_handshake)
+        try:
+            self._run(self._tls.do_handshake)
+        finally:
+            self._seen.server_name = getattr(self._tls, "requested_name", None)
         cipher = self._tls.cipher()
         certificate = self._tls.getpeercert(binary_form=True)
         self._seen.suite = cipher[0] if cipher else None
@@ -201,6 +205,7 @@ class CarelessStream:
             by_peer = isinstance(error, TLSRemoteAlert) or "Abrupt" in type(error).__name__
             raise TlsEnded(str(error) or type(error).__name__, by_peer) from None
         self._seen.version = "TLSv1.2"
+        self._seen.server_name = self._connection.session.serverName or None
         self._seen.suite = self._connection.session.getCipherName()
         self._seen.handshake_complete = True
 
@@ -299,6 +304,11 @@ def _load(context: ssl.SSLContext, chain: Chain) -> None:
         context.load_cert_chain(name)
     finally:
         Path(name).unlink()
+
+
+def _note_server_name(tls: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+    # One context serves all connections: the TLS object is what tells them apart.
+    tls.requested_name = name  # type: ignore[attr-defined]
 
 
 def _common_name(certificate: bytes) -> str:

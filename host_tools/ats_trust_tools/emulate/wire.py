@@ -18,9 +18,11 @@ class Connection:
     """One connection as the emulator saw it.
 
     suite: OpenSSL's name of the negotiated cipher suite. version: "TLSv1.2" or "TLSv1.3".
-    client_certificate: the common name of the certificate that the client presented and proved.
-    error: why TLS ended, if it failed. before_handshake, after_handshake: application bytes that
-    arrived, in clear or through TLS. head: the first bytes as they came in, at most 4,096.
+    server_name: the name that the client asked for (SNI). client_certificate: the common name of
+    the certificate that the client presented and proved. error: why TLS ended, if it failed.
+    before_handshake, after_handshake: application bytes that arrived, in clear or through TLS,
+    before and after its end. plaintext: those that came in clear, at most 4,096 of them. head: the
+    first bytes as they came in, as many. closed: the client is gone.
     """
 
     suite: str | None = None
@@ -32,7 +34,7 @@ class Connection:
     before_handshake: int = 0
     after_handshake: int = 0
     plaintext: bytes = b""
-    head: bytes = b""
+    head: bytes = field(default=b"", repr=False)
     closed: bool = False
     _records: _Records = field(default_factory=lambda: _Records(), repr=False, compare=False)
 

@@ -1,0 +1,188 @@
+"""`ats-trust emulate`: be AWS IoT Core's front door on loopback until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ats_trust_tools import output
+from ats_trust_tools.emulate.impostors import IMPOSTORS
+from ats_trust_tools.emulate.server import ADDRESS, HOST, Emulator
+from ats_trust_tools.emulate.wire import Connection
+from ats_trust_tools.errors import ToolError, UsageError
+
+_CLIENT_ID = "emulated-device"
+_POLL_SECONDS = 0.1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add("--list", action="store_true", help="explain every impostor and end")
+    add("--impostor", metavar="NAME", help="be this impostor (--list) instead of AWS IoT Core")
+    add("--chain", choices=("rsa", "ecdsa", "both"), default="both", help="default: both")
+    add(
+        "--tail",
+        choices=("cross-signed", "none"),
+        default="cross-signed",
+        help="send the root in its cross-signed form too (default), or not",
+    )
+    add("--mutual-tls", action="store_true", help="demand a client certificate, as AWS does")
+    add("--endpoint", metavar="HOST", default=HOST, help=f"name to answer for; default: {HOST}")
+    add("--port", metavar="N", type=int, default=0, help="by default any free one")
+    add(
+        "-o",
+        "--output",
+        metavar="FOLDER",
+        type=Path,
+        help="keep roots.bin, credentials and the CA's keys here, so that what trusts this "
+        "emulator trusts the next one too; by default a folder that is removed at the end",
+    )
+    add("--json", action="store_true", help="print what was started as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until interrupted."""
+    if args.list:
+        _list(args.json)
+        return 0
+    if not 0 <= args.port <= 65535:
+        raise UsageError(f"--port {args.port}: a port is a number from 1 to 65535; 0 takes any")
+    _refuse_foreign_bundle(args.output)
+    emulator = Emulator(
+        chain=args.chain,
+        tail=args.tail,
+        impostor=args.impostor,
+        mutual_tls=args.mutual_tls,
+        folder=args.output,
+        host=args.endpoint,
+        port=args.port,
+        keep_keys=args.output is not None,
+    )
+    with _interruptible() as interrupted, emulator:
+        started = _files(emulator, args.impostor)
+        if args.json:
+            output.print_json(started)
+        else:
+            _introduce(started)
+        sys.stdout.flush()
+        shown = 0
+        while not interrupted.wait(_POLL_SECONDS):
+            shown = _tell(emulator.connections, shown, args.json)
+    _tell(emulator.connections, shown, args.json)
+    return 0
+
+
+def _list(as_json: bool) -> None:
+    rows = [(one.name, ", ".join(one.kinds), one.summary) for one in IMPOSTORS.values()]
+    if as_json:
+        output.print_json(
+            [dict(zip(("name", "chains", "summary"), row, strict=True)) for row in rows]
+        )
+        return
+    output.print_table(
+        "Each differs from AWS IoT Core in one thing:", ("impostor", "chain", "what it is"), rows
+    )
+
+
+def _files(emulator: Emulator, impostor: str | None) -> dict[str, Any]:
+    """Write what a client needs; what was started, for people and scripts."""
+    certificate, key = emulator.client_certificate()
+    device = emulator.write_device(emulator.folder / "device.bin", _CLIENT_ID)
+    return {
+        "impostor": impostor,
+        "address": ADDRESS,
+        "port": emulator.port,
+        "endpoint": emulator.host,
+        "bundle": str(emulator.bundle),
+        "device": str(device),
+        "client_id": _CLIENT_ID,
+        "certificate": str(certificate),
+        "key": str(key),
+        "roots_pem": str(emulator.roots_pem),
+    }
+
+
+def _introduce(started: dict[str, Any]) -> None:
+    who = f"An impostor ({started['impostor']})" if started["impostor"] else "AWS IoT Core"
+    where = f"{started['address']}:{started['port']}"
+    output.print_fields(
+        f"{who} listens on {where}, for this machine only",
+        [
+            ("endpoint", started["endpoint"]),
+            ("trust it with", started["bundle"]),
+            ("device file", started["device"]),
+            ("certificate", started["certificate"]),
+            ("key", started["key"]),
+            ("its roots in PEM", started["roots_pem"]),
+        ],
+    )
+    output.print_line()
+    output.print_line("Connect with ats_trust, from MicroPython or Python:")
+    output.print_line(f'  dev = ats_trust.load_device("{started["device"]}")')
+    output.print_line(
+        f'  ats_trust.connect(dev.context(bundle="{started["bundle"]}"), '
+        f'port={started["port"]}, address="{started["address"]}")'
+    )
+    output.print_line("or with OpenSSL:")
+    output.print_line(
+        f"  openssl s_client -connect {where} -servername {started['endpoint']} "
+        f"-CAfile {started['roots_pem']} -cert {started['certificate']} -key {started['key']}"
+    )
+    output.print_line()
+    output.print_line("Ctrl-C ends it. Connections:")
+
+
+def _tell(connections: list[Connection], shown: int, as_json: bool) -> int:
+    """Print the connections that ended since `shown`, in order; how many are told now."""
+    while shown < len(connections) and connections[shown].closed:
+        if not as_json:
+            output.print_line(f"{shown + 1}: {_story(connections[shown])}")
+            sys.stdout.flush()
+        shown += 1
+    return shown
+
+
+def _story(seen: Connection) -> str:
+    """One line on what a client did."""
+    if seen.handshake_complete:
+        text = f"connected with {seen.suite} ({seen.version})"
+        if seen.client_certificate:
+            text += f", certificate {seen.client_certificate!r}"
+    else:
+        text = "did not connect"
+    if seen.error:
+        text += f" ({seen.error})"
+    return f"{text}; {seen.application_bytes} application bytes arrived"
+
+
+def _refuse_foreign_bundle(folder: Path | None) -> None:
+    """The emulator's roots must not replace a bundle that holds Amazon's."""
+    if folder is None:
+        return
+    if folder.exists() and not folder.is_dir():
+        raise ToolError(f"{folder} is not a folder; name one for the emulator's files")
+    if (folder / "roots.bin").exists() and not (folder / "keys").is_dir():
+        raise ToolError(
+            f"{folder / 'roots.bin'} was not made by an emulator and would be replaced by its "
+            "roots; name another folder"
+        )
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and a polite kill set, in place of ending the process half-way."""
+    interrupted = threading.Event()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(one, lambda *_: interrupted.set()) for one in signals]
+    try:
+        yield interrupted
+    finally:
+        for one, handler in zip(signals, before, strict=True):
+            signal.signal(one, handler)
