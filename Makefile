@@ -10,8 +10,8 @@ INSTALLED := .venv/installed
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: venv ## a MicroPython program authenticates an emulated AWS IoT Core and refuses impostors
-	$(PYTHON_IN_VENV) -m ats_trust_tools.demo
+demo: venv micropython ## a MicroPython program authenticates an emulated AWS IoT Core and refuses impostors
+	PYTHONPATH=tests $(PYTHON_IN_VENV) scripts/demo.py
 
 test: venv micropython ## every test, under CPython and under each MicroPython release
 	$(PYTHON_IN_VENV) -m pytest $(ARGS)

@@ -20,18 +20,27 @@ def stamp(seconds=None):
     return "%04d%02d%02d%02d%02d%02d" % tuple(parts[:6])
 
 
+def date(moment):
+    """Return a `stamp` as people read it: 2026-11-23 15:00 UTC."""
+    return "%s-%s-%s %s:%s UTC" % (
+        moment[:4],
+        moment[4:6],
+        moment[6:8],
+        moment[8:10],
+        moment[10:12],
+    )
+
+
 def check(not_before, not_after, now=None):
     """Return the time now, as `stamp`; ClockError("clock_wrong") when it is outside the bounds."""
     now = now or stamp()
     if now < not_before:
-        raise ClockError(
-            "clock_wrong", "it says %s, but the roots were bundled %s" % (now, not_before)
-        )
-    if now > not_after:
-        raise ClockError(
-            "clock_wrong", "it says %s, but the last root ended %s" % (now, not_after)
-        )
-    return now
+        why = "the roots were bundled on " + date(not_before)
+    elif now > not_after:
+        why = "the last root ended on " + date(not_after)
+    else:
+        return now
+    raise ClockError("clock_wrong", "it says %s, but %s" % (date(now), why))
 
 
 def set_clock(host=None, bundle=None):

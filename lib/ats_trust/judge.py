@@ -14,6 +14,7 @@ import hashlib
 
 from . import heap
 from .bundle import name_key
+from .clock import date
 from .errors import ConfigError, PeerRejected
 from .x509 import Certificate
 
@@ -103,11 +104,12 @@ class Judge:
 
     def _valid(self, certificate, depth):
         if self.now > certificate.not_after:
-            said = _who(depth) + " ended " + certificate.not_after
-            _reject("expired", said + ", the clock says " + self.now)
-        if self.now < certificate.not_before:
-            said = _who(depth) + " starts " + certificate.not_before
-            _reject("not_yet_valid", said + ", the clock says " + self.now)
+            code, said = "expired", " ended on " + date(certificate.not_after)
+        elif self.now < certificate.not_before:
+            code, said = "not_yet_valid", " starts on " + date(certificate.not_before)
+        else:
+            return
+        _reject(code, _who(depth) + said + ", the clock says " + date(self.now))
 
     def _strong(self, certificate, depth):
         if not certificate.algorithm:
