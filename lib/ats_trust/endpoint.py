@@ -109,21 +109,21 @@ def _checked(host):
         _refuse(host, "has a colon: give the port by itself")
     if len(host) > 253:
         _refuse(host[:40], "... is longer than a host name can be")
-    name = host.lower()
     digits_only = True
-    for label in name.split("."):
+    for label in host.split("."):
         if not label:
             _refuse(host, "has an empty label (a dot too many)")
         if len(label) > 63 or label[0] == "-" or label[-1] == "-":
             _refuse(host, "has a label that DNS does not allow")
         for char in label:
-            if not ("a" <= char <= "z" or "0" <= char <= "9" or char == "-"):
+            # Before lower(): it would turn the Kelvin sign into a letter k.
+            if not ("a" <= char <= "z" or "A" <= char <= "Z" or "0" <= char <= "9" or char == "-"):
                 _refuse(host, "has a character that a host name can not have")
         # The last label decides: an IPv4 address ends in a number, a top-level domain is none.
         digits_only = label.isdigit()
     if digits_only:
         _refuse(host, "is an IP address: a certificate is checked against a name")
-    return name
+    return host.lower()
 
 
 def _refuse(host, why):

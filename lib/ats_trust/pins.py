@@ -39,7 +39,8 @@ def _digest(pin):
             raise ConfigError("whole_certificate_pin", "a fingerprint in the form AA:BB:CC")
         try:
             if pin.startswith("sha256/"):
-                pin = binascii.a2b_base64(pin[7:].lstrip("/"))
+                # curl writes two slashes; but the first of BASE64's 44 characters may be one, too.
+                pin = binascii.a2b_base64(pin[8 if len(pin) == 52 and pin[7] == "/" else 7 :])
             else:
                 pin = binascii.unhexlify(pin)
         except ValueError:
