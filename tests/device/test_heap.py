@@ -1,0 +1,89 @@
+"""The pre-flight: it refuses only when failure is certain, and only where memory is shared."""
+
+import gc
+import sys
+import unittest
+
+from _made import refusal
+
+from ats_trust import heap
+from ats_trust.errors import HeapError
+
+_SHARED = ("rp2", "pyboard", "mimxrt")
+
+
+class _Gc:
+    def __init__(self, *frees):
+        self.frees = list(frees)
+        self.collected = 0
+
+    def collect(self):
+        self.collected += 1
+
+    def mem_free(self):
+        return self.frees.pop(0)
+
+
+class TestHeap(unittest.TestCase):
+    def setUp(self):
+        self.addCleanup(setattr, heap, "gc", gc)
+
+    def test_certain_failure(self):
+        """Where TLS shares the Python heap, too little is refused with both figures."""
+        for platform in _SHARED:
+            heap.gc = _Gc(heap.CERTAIN_FAILURE - 1)
+            error = refusal(self, HeapError, "heap", heap.preflight, platform)
+            self.assertIn(str(heap.CERTAIN_FAILURE), error.detail)
+            self.assertIn(str(heap.CERTAIN_FAILURE - 1), error.detail)
+            self.assertEqual(heap.gc.collected, 1)
+
+    def test_enough(self):
+        """With as much as was ever enough nothing is refused."""
+        for platform in _SHARED:
+            heap.gc = _Gc(heap.CERTAIN_FAILURE)
+            self.assertIsNone(heap.preflight(platform))
+
+    def test_other_ports(self):
+        """Where TLS has memory of its own nothing is refused, however little Python has."""
+        for platform in ("esp32", "linux", "darwin", "unix", "stm32", "no such port"):
+            heap.gc = _Gc(0)
+            self.assertIsNone(heap.preflight(platform))
+            self.assertEqual(heap.gc.collected, 1)
+
+    def test_this_port(self):
+        """Here, where TLS has its own memory, the free memory is unknown and nothing refused."""
+        self.assertIsNone(heap.free())
+        self.assertIsNone(heap.preflight())
+
+    def test_free(self):
+        """Free memory is what Python's heap has, or None where Python can not tell."""
+        heap.gc = _Gc(12345)
+        self.assertEqual(heap.free("rp2"), 12345)
+        self.assertIsNone(heap.free("linux"))
+
+    def test_esp32(self):
+        """On esp32 it is the sum of the free bytes of the IDF's regions."""
+
+        class Esp32:
+            HEAP_DATA = 4
+
+            @staticmethod
+            def idf_heap_info(capabilities):
+                assert capabilities == 4
+                return [(1000, 100, 90, 80), (2000, 200, 150, 100)]
+
+        self.assertIsNone(heap.free("esp32"))  # No such module here.
+        sys.modules["esp32"] = Esp32
+        self.addCleanup(sys.modules.pop, "esp32")
+        self.assertEqual(heap.free("esp32"), 300)
+        del Esp32.idf_heap_info
+        self.assertIsNone(heap.free("esp32"))
+
+    def test_figures(self):
+        """What is certain to fail is below what the smallest handshake needs."""
+        self.assertLess(heap.CERTAIN_FAILURE, 28.7 * 1024)
+        self.assertLess(heap.AMPLE, heap.CERTAIN_FAILURE)
+
+
+if __name__ == "__main__":
+    unittest.main()
