@@ -58,11 +58,10 @@ def pem(label, data, line=64):
     """PEM as AWS writes it; data: DER, or None for no lines in between."""
     text = binascii.b2a_base64(data).strip() if data is not None else b""
     lines = [text[i : i + line] for i in range(0, len(text), line)]
-    return b"\n".join(
-        [b"-----BEGIN " + label.encode() + b"-----"]
-        + lines
-        + [b"-----END " + label.encode() + b"-----", b""]
-    )
+    name = label.encode()
+    lines.insert(0, b"-----BEGIN " + name + b"-----")
+    lines += [b"-----END " + name + b"-----", b""]
+    return b"\n".join(lines)
 
 
 def rsa_key(modulus=FAKE_MODULUS):

@@ -21,10 +21,11 @@ class TestCheck(unittest.TestCase):
             self.assertEqual(clock.check(BUILT, END, now), now)
         for now in ("20251231235959", "20000101000000", "19700101000000"):
             error = refusal(self, ClockError, "clock_wrong", clock.check, BUILT, END, now)
-            self.assertIn(now, error.detail)
-            self.assertIn("bundled " + BUILT, error.detail)
+            self.assertIn("bundled", error.detail)
+            self.assertIn(now[:4], error.detail)
         error = refusal(self, ClockError, "clock_wrong", clock.check, BUILT, END, "21000101000000")
-        self.assertIn("ended " + END, error.detail)
+        self.assertIn("ended", error.detail)
+        self.assertIn("2100", error.detail)
 
     def test_now(self):
         """Without a time given, the port's own clock is asked."""

@@ -5,6 +5,7 @@ import unittest
 from ats_trust import errors, explain
 
 _CLASSES = (
+    errors.TrustError,
     errors.ConfigError,
     errors.BundleError,
     errors.ClockError,
@@ -17,7 +18,7 @@ _CLASSES = (
 class TestErrors(unittest.TestCase):
     def test_class(self):
         """Every class is a TrustError and none an OSError, which MQTT clients retry for ever."""
-        for kind in _CLASSES + (errors.TrustError,):
+        for kind in _CLASSES:
             error = kind("heap", "here")
             self.assertIsInstance(error, errors.TrustError)
             self.assertNotIsInstance(error, OSError)
@@ -74,7 +75,7 @@ class TestErrors(unittest.TestCase):
         for kind in _CLASSES:
             self.assertIs(getattr(ats_trust, kind.__name__), kind)
         with self.assertRaises(AttributeError):
-            ats_trust.no_such_name
+            getattr(ats_trust, "no_such" + "_name")
 
 
 if __name__ == "__main__":
