@@ -94,8 +94,9 @@ class HostLink extends BasePeripheral {
         if (this.received.length) return 3;
         if (this.state === 'refused') return 4;
         if (this.state === 'closed' || this.state === 'ended') return 0;
-        if (!this.running) this.board.stall();
-        return this.state === 'open' ? 1 : 0;
+        if (this.state === 'open') return 1;
+        this.board.stall();
+        return 0;
       }
       case 0x08: { // DATA
         if (!this.received.length) return 0;
@@ -113,6 +114,9 @@ class HostLink extends BasePeripheral {
         return Math.floor(this.latched / 2 ** 32);
       case 0x14:
         return this.state === 'closed' ? 0 : this.number;
+      case 0x18: // WAIT: the board has nothing to do until bytes come, or the end.
+        if (this.state === 'open' && !this.received.length && !this.running) this.board.stall();
+        return 0;
     }
     return 0;
   }
@@ -220,13 +224,15 @@ class Board {
     this.resume();
   }
 
-  powerOff() {
+  powerOff(staysOpen = false) {
     this.powered = false;
     this.link?.flush();
     this.link?.hangUp();
     this.replIn = [];
     this.halt();
     this.endStall();
+    // Without power there is no serial port: who waits for an answer is told at once.
+    if (!staysOpen) this.client?.destroy();
   }
 
   setUpRepl(chip) {
@@ -388,7 +394,7 @@ class Board {
     this.link.flush();
     this.flushRepl();
     if (this.again) {
-      this.powerOff();
+      this.powerOff(true);
       this.powerOn();
     } else if (this.wanted && this.powered) {
       if (this.stalled === null) {
@@ -450,7 +456,7 @@ const commands = {
     return board.state();
   },
   reset: () => {
-    board.powerOff();
+    board.powerOff(true);
     board.powerOn();
     return {};
   },
@@ -477,6 +483,10 @@ const commands = {
 };
 
 const server = createServer((client) => {
+  if (!board.powered) {
+    client.destroy();
+    return;
+  }
   board.client?.destroy();
   board.client = client;
   client.setNoDelay(true);

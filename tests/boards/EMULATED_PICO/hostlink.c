@@ -17,6 +17,7 @@
 #define LINK_CYCLES_LOW (*(volatile uint32_t *)(LINK_BASE + 0x0c))
 #define LINK_CYCLES_HIGH (*(volatile uint32_t *)(LINK_BASE + 0x10))
 #define LINK_NUMBER (*(volatile uint32_t *)(LINK_BASE + 0x14)) // Of the connection, from 1.
+#define LINK_WAIT (*(volatile uint32_t *)(LINK_BASE + 0x18)) // Reading it: nothing to do but wait.
 
 #define STATUS_OPEN (1) // Connected, or bytes wait that came before the end.
 #define STATUS_READABLE (2)
@@ -70,6 +71,7 @@ static mp_uint_t link_read(mp_obj_t self_in, void *buf, mp_uint_t size, int *err
             *errcode = self->timeout_ms ? MP_ETIMEDOUT : MP_EAGAIN;
             return MP_STREAM_ERROR;
         }
+        (void)LINK_WAIT;
         mp_event_handle_nowait();
     }
     mp_uint_t count = 0;
@@ -107,6 +109,8 @@ static mp_uint_t link_ioctl(mp_obj_t self_in, mp_uint_t request, uintptr_t arg, 
         mp_uint_t ready = arg & MP_STREAM_POLL_WR;
         if (status & STATUS_READABLE || !(status & STATUS_OPEN)) {
             ready |= arg & MP_STREAM_POLL_RD;
+        } else if (!ready) {
+            (void)LINK_WAIT;
         }
         return ready;
     }
