@@ -5,7 +5,7 @@ PYTHON_IN_VENV := .venv/bin/python
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types venv micropython lock manifest clean
+.PHONY: help demo test check format lint types venv micropython firmware lock manifest clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,7 +13,7 @@ help: ## this list
 demo: venv micropython ## a MicroPython program authenticates an emulated AWS IoT Core and refuses impostors
 	PYTHONPATH=tests $(PYTHON_IN_VENV) scripts/demo.py
 
-test: venv micropython ## every test, under CPython and under each MicroPython release
+test: venv micropython firmware ## every test, under CPython and under each MicroPython release
 	$(PYTHON_IN_VENV) -m pytest $(ARGS)
 
 check: lint types test ## format, lint, types, tests
@@ -37,6 +37,9 @@ $(INSTALLED): requirements.lock pyproject.toml scripts/venv.sh
 micropython: venv ## what the tests need beside the venv: an older MicroPython, MQTT clients
 	$(PYTHON_IN_VENV) tests/debian_micropython.py
 	$(PYTHON_IN_VENV) tests/mqtt_clients.py
+
+firmware: venv ## the emulated RP2040 of the tests: its firmware, built once per machine, and emulator
+	PYTHONPATH=tests $(PYTHON_IN_VENV) tests/boards/firmware.py
 
 lock: ## choose the newest dependencies and write them to requirements.lock
 	sh scripts/lock.sh

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from emulated_board import BoardHung, EmulatedBoard
+from installed_library import compile_library
 
 from ats_trust_tools.emulate import Emulator
 from conftest import missing
-from emulated_board import BoardHung, EmulatedBoard
 from fetched import FetchError
-from installed_library import compile_library
 
 _ON_BOARD = Path(__file__).resolve().parent / "on_board"
 

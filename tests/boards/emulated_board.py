@@ -27,6 +27,7 @@ from typing import Any, Self
 
 import emulator_parts
 import firmware
+
 from fetched import FetchError
 from interpreters import REPOSITORY
 

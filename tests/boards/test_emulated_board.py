@@ -4,7 +4,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from emulated_board import BoardHung, EmulatedBoard, ProgramFailed
 
 WRITE = "with open('/kept', 'w') as file: file.write({})\n"

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from emulated_board import EmulatedBoard
 
 from ats_trust_tools.emulate import Emulator
 from ats_trust_tools.emulate.pki import ROOTS
-from emulated_board import EmulatedBoard
 
 Meet = Callable[..., dict[str, Any]]
 # The library is called by Mbed TLS in mid-handshake, so it needs more C stack than TLS does alone.
@@ -77,16 +77,14 @@ def test_client_certificate(board: EmulatedBoard, meet: Meet, kind: Any) -> None
     assert board.state()["stack_left"] >= LEAST_STACK
 
 
-@pytest.mark.parametrize("fragmented", [False, True], ids=["whole", "fragmented"])
+@pytest.mark.parametrize("whole", [True, False], ids=["whole", "with-holes"])
 @pytest.mark.parametrize("chain", ["rsa", "ecdsa"])
-def test_little_memory(
-    board: EmulatedBoard, meet: Meet, chain: Any, fragmented: bool
-) -> None:
+def test_little_memory(board: EmulatedBoard, meet: Meet, chain: Any, whole: bool) -> None:
     """With too little heap the error says so; never is the server blamed, or not verified."""
     outcomes = []
     with Emulator(chain=chain, mqtt=False) as door:
         for kilobytes in (24, 30, 34, 38, 42, 46, 50, 58):
-            result = meet(door, free=kilobytes * 1024, fragmented=fragmented)
+            result = meet(door, free=kilobytes * 1024, whole=whole)
             arrived = [one.application_bytes for one in door.settle()][-1]
             assert result["outcome"] in ("authenticated", "HeapError", "MemoryError"), result
             assert arrived == (5 if result["outcome"] == "authenticated" else 0)

@@ -1,4 +1,4 @@
-"""The device library is installed on the real rp2 port with mip, and passes its own tests there."""
+"""The device library is installed on the real rp2 port with mip, and passes its tests there."""
 
 import functools
 import hashlib
@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from emulated_board import EmulatedBoard
+
 from interpreters import DEVICE_TESTS, REPOSITORY, TEST_LIBRARY
 
 _FILES = sorted(DEVICE_TESTS.glob("test_*.py"))
@@ -30,6 +30,14 @@ _USE = """
 import ats_trust
 from ats_trust import bundle
 print(ats_trust.__file__, len(bundle.Bundle().uses))
+"""
+
+_RUN = """
+import unittest
+try:
+    unittest.main({!r})
+except SystemExit as status:
+    print("exit", status.args)
 """
 
 
@@ -83,8 +91,7 @@ def test_device_tests(
     """The device tests pass on the board, every one of the file reported."""
     board = board_for_tests
     board.copy(file, f"/{file.name}")
-    code = f"import unittest\ntry: unittest.main({file.stem!r})\nexcept SystemExit as e: print('exit', e.args)"
-    output = board.execute(code, fresh=True, timeout=170)
+    output = board.execute(_RUN.format(file.stem), fresh=True, timeout=170)
     reported = re.findall(rf"^(ok|skipped|FAILED) {file.stem}\.(\S+?):?(?:\s|$)", output, re.M)
     name = f"{board.firmware.release} on the emulated RP2040"
     count_device_run(name, len(reported), sum(kind == "skipped" for kind, _ in reported))
