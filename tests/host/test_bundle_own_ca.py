@@ -215,7 +215,7 @@ def test_a_known_intermediate_is_recognized_by_its_key() -> None:
     known = Intermediate("Amazon Server CA 1B", fields(posing.der).key_sha256, "amazon-root-ca-1")
     manifest = replace(load_manifest(), intermediates=(known,))
 
-    with pytest.raises(ToolError, match="it is Amazon Server CA 1B.*--roots amazon-root-ca-1"):
+    with pytest.raises(ToolError, match=r"it is Amazon Server CA 1B.*--roots amazon-root-ca-1"):
         own_anchor(posing.der, manifest, NOW)
 
 
