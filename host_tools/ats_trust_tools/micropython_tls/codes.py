@@ -54,11 +54,11 @@ class Code(IntEnum):
     SSL_INVALID_RECORD = -0x7200
     SSL_CONN_EOF = -0x7280
     SSL_DECODE_ERROR = -0x7300
+    SSL_CA_CHAIN_REQUIRED = -0x7680
     SSL_UNEXPECTED_MESSAGE = -0x7700
     SSL_FATAL_ALERT_MESSAGE = -0x7780
     SSL_PEER_CLOSE_NOTIFY = -0x7880
     SSL_BAD_CERTIFICATE = -0x7A00
-    SSL_CA_CHAIN_REQUIRED = -0x7680
 
 
 class Flag(IntFlag):
@@ -71,18 +71,36 @@ class Flag(IntFlag):
     FUTURE = 0x0200
     KEY_USAGE = 0x0800
     EXT_KEY_USAGE = 0x1000
-    NS_CERT_TYPE = 0x2000
     BAD_MD = 0x4000
     BAD_PK = 0x8000
     BAD_KEY = 0x010000
 
 
 class MbedError(Exception):
-    """A failure inside the emulated library, by its number; never leaves this package."""
+    """A failure inside the emulated library, by its number; never leaves this package.
 
-    def __init__(self, code: int) -> None:
+    `alert` is the TLS alert to send for it (0: none); `flags` are the faults of a refused chain.
+    """
+
+    def __init__(self, code: int, alert: int = 0, flags: Flag = Flag(0)) -> None:  # noqa: B008
         super().__init__(code)
         self.code = code
+        self.alert = alert
+        self.flags = flags
+
+
+class Alert(IntEnum):
+    """TLS alerts (RFC 5246, section 7.2) that are sent from here; OpenSSL sends its own."""
+
+    UNEXPECTED_MESSAGE = 10
+    BAD_CERTIFICATE = 42
+    UNSUPPORTED_CERTIFICATE = 43
+    CERTIFICATE_EXPIRED = 45
+    CERTIFICATE_UNKNOWN = 46
+    UNKNOWN_CA = 48
+    ACCESS_DENIED = 49
+    DECODE_ERROR = 50
+    INTERNAL_ERROR = 80
 
 
 def raise_code(code: int) -> NoReturn:
@@ -96,7 +114,7 @@ def raise_code(code: int) -> NoReturn:
 
 def raise_refusal(flags: Flag) -> NoReturn:
     """Raise what MicroPython raises for a chain that Mbed TLS refused for `flags`."""
-    lines = "".join(f"{text}\n" for flag, text in _TEXTS if flags & flag)
+    lines = "".join(f"\n{text}\n" for flag, text in _TEXTS if flags & flag)
     if not lines or len(lines) >= _TEXT_ROOM:
         raise_code(Code.X509_CERT_VERIFY_FAILED)
     raise ValueError(lines)
@@ -113,12 +131,12 @@ def name_of(code: int) -> str:
         return ""
 
 
-def alert_for(flags: Flag) -> int:
-    """The number of the TLS alert that Mbed TLS sends for a refused certificate."""
+def alert_for(flags: Flag) -> Alert:
+    """The TLS alert that Mbed TLS sends for a refused chain."""
     for flag, alert in _ALERTS:
         if flags & flag:
             return alert
-    return 46  # certificate_unknown
+    return Alert.CERTIFICATE_UNKNOWN
 
 
 # MicroPython gives Mbed TLS this many bytes for the texts; more, and only the number is left.
@@ -146,10 +164,10 @@ _TEXTS = (
 )
 
 _ALERTS = (
-    (Flag.OTHER, 49),  # access_denied
-    (Flag.CN_MISMATCH, 42),  # bad_certificate
-    (Flag.KEY_USAGE | Flag.EXT_KEY_USAGE | Flag.NS_CERT_TYPE, 43),  # unsupported_certificate
-    (Flag.BAD_PK | Flag.BAD_KEY, 43),
-    (Flag.EXPIRED, 45),  # certificate_expired
-    (Flag.NOT_TRUSTED, 48),  # unknown_ca
+    (Flag.OTHER, Alert.ACCESS_DENIED),
+    (Flag.CN_MISMATCH, Alert.BAD_CERTIFICATE),
+    (Flag.KEY_USAGE | Flag.EXT_KEY_USAGE, Alert.UNSUPPORTED_CERTIFICATE),
+    (Flag.BAD_PK | Flag.BAD_KEY, Alert.UNSUPPORTED_CERTIFICATE),
+    (Flag.EXPIRED, Alert.CERTIFICATE_EXPIRED),
+    (Flag.NOT_TRUSTED, Alert.UNKNOWN_CA),
 )

@@ -14,10 +14,11 @@ from __future__ import annotations
 import contextlib
 import ssl
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from ats_trust_tools.micropython_tls import anchor, path, records, suites, x509
 from ats_trust_tools.micropython_tls.codes import (
+    Alert,
     Code,
     Flag,
     MbedError,
@@ -155,7 +156,7 @@ class SSLSocket:
                 if not self._flush() or not self._take_record():
                     return False
             except ssl.SSLError as error:
-                self._give_up(_code_of(error, self._leaf))
+                self._give_up(MbedError(_code_of(error, self._leaf)))
             else:
                 self._check_leaf()
                 self._established = True
@@ -175,8 +176,7 @@ class SSLSocket:
             except ssl.SSLZeroReturnError:
                 return b""
             except ssl.SSLError as error:
-                self._failed = _code_of(error, None)
-                raise_code(self._failed)
+                self._give_up(MbedError(_code_of(error, None)))
 
     def _write_some(self, data: memoryview) -> int | None:
         if not self._shake():
@@ -186,8 +186,7 @@ class SSLSocket:
             try:
                 self._tls.write(data[: self._owed])
             except ssl.SSLError as error:
-                self._failed = _code_of(error, None)
-                raise_code(self._failed)
+                self._give_up(MbedError(_code_of(error, None)))
         if not self._flush():
             return None
         count, self._owed = self._owed, 0
@@ -195,6 +194,8 @@ class SSLSocket:
 
     def _flush(self) -> bool:
         """Write what OpenSSL has ready, a record at a time; False where it would block."""
+        if self._stream is None:
+            raise_code(self._failed)
         if self._outgoing.pending:
             self._unwritten += records.split(self._outgoing.read())
         while self._unwritten:
@@ -202,7 +203,7 @@ class SSLSocket:
             if count is None:
                 return False
             if count < 0:
-                self._give_up(count)
+                self._give_up(MbedError(count))
             self._unwritten[0] = self._unwritten[0][count:]
             if not self._unwritten[0]:
                 del self._unwritten[0]
@@ -217,8 +218,6 @@ class SSLSocket:
             if not self._fill(records.HEADER_BYTES + records.content_length(header)):
                 return False
             record, self._record = bytes(self._record), bytearray()
-            if not self._flight.encrypted and record[0] == records.ALERT:
-                self._alert(record)
             for kind, body, again in self._flight.messages(record):
                 if kind == records.SERVER_HELLO:
                     self._suite = records.cipher_suite(body)
@@ -226,7 +225,7 @@ class SSLSocket:
                     self._judge(body)
                 self._incoming.write(again)
         except MbedError as error:
-            self._give_up(error.code)
+            self._give_up(error)
         return True
 
     def _fill(self, wanted: int) -> bool:
@@ -242,56 +241,45 @@ class SSLSocket:
             self._record += room[:count]
         return True
 
-    def _alert(self, record: bytes) -> None:
-        level, number = record[5:6], record[6:7]
-        if level == b"\x02":
-            raise MbedError(Code.SSL_FATAL_ALERT_MESSAGE)
-        if level == b"\x01" and number == b"\x00":
-            raise MbedError(Code.SSL_PEER_CLOSE_NOTIFY)
-
     # The server's certificates.
 
     def _judge(self, body: bytes) -> None:
         """Decide on the Certificate message; returns only if the handshake may go on."""
         if self._leaf is not None:
-            raise MbedError(Code.SSL_UNEXPECTED_MESSAGE)
-        try:
-            presented = [x509.parse(der) for der in records.certificates(body)]
-        except MbedError:
-            self._send_alert(42)
-            raise
+            raise MbedError(Code.SSL_UNEXPECTED_MESSAGE, Alert.UNEXPECTED_MESSAGE)
+        presented = _parse_all(records.certificates(body))
         self._leaf = presented[0]
         mode = self._context.verify_mode
         if mode == _CERT_NONE:
             return
         trusted = self._context.anchors
-        steps = path.build(presented, trusted, time.time())
-        steps[0].flags |= path.leaf_faults(self._leaf, self._host)
-        answer = path.call_back(steps, self._context.verify_callback)
-        if answer:
-            self._send_alert(alert_for(Flag.OTHER))
-            raise MbedError(answer)
-        flags = Flag(0)
+        try:
+            steps = path.build(presented, trusted, time.time())
+            steps[0].flags |= path.leaf_faults(self._leaf, self._host)
+            path.call_back(steps, self._context.verify_callback)
+        except MbedError as error:
+            raise MbedError(error.code, alert_for(Flag.OTHER)) from None
+        if mode != _CERT_REQUIRED:
+            return
+        faults = Flag(0)
         for step in steps:
-            flags |= step.flags
+            faults |= step.flags
         usage = path.usage_faults(self._leaf, self._suite in suites.RSA_KEY_EXCHANGE)
-        if mode == _CERT_REQUIRED:
-            if not trusted:
-                self._send_alert(alert_for(flags | usage))
-                raise MbedError(Code.SSL_CA_CHAIN_REQUIRED)
-            if flags:
-                self._send_alert(alert_for(flags | usage))
-                self._drop(Code.X509_CERT_VERIFY_FAILED)
-                raise_refusal(flags | usage)
-            if usage:
-                self._send_alert(alert_for(usage))
-                raise MbedError(Code.SSL_BAD_CERTIFICATE)
-            self._second_vote(steps)
+        alert = alert_for(faults | usage)
+        if not trusted:
+            raise MbedError(Code.SSL_CA_CHAIN_REQUIRED, alert)
+        if faults:
+            raise MbedError(Code.X509_CERT_VERIFY_FAILED, alert, faults | usage)
+        if usage:
+            raise MbedError(Code.SSL_BAD_CERTIFICATE, alert)
+        self._second_vote(steps)
 
     def _second_vote(self, steps: list[path.Step]) -> None:
         """Load into this connection's OpenSSL what it needs to check the path for itself."""
-        authorities = [step.certificate for step in steps[1:]] or [steps[0].certificate]
-        if any(ca.extensions & _NOT_LOOKED_AT for ca in authorities):
+        authorities = [step.certificate for step in steps[1:]]
+        if not authorities:
+            loaded = [steps[0].certificate.raw]
+        elif any(ca.extensions & _NOT_LOOKED_AT for ca in authorities):
             loaded = [anchor.stripped(ca) for ca in authorities]
         else:
             loaded = [anchor.for_openssl(authorities[-1])]
@@ -302,26 +290,22 @@ class SSLSocket:
         """The certificate whose key OpenSSL has seen proved must be the one that was judged."""
         der = self._tls.getpeercert(binary_form=True)
         if self._leaf is None or der != self._leaf.raw:
-            self._give_up(Code.SSL_BAD_CERTIFICATE)
+            self._give_up(MbedError(Code.SSL_BAD_CERTIFICATE))
 
-    def _send_alert(self, number: int) -> None:
-        """Tell the server; a stream that would block or fails loses the alert, as on a board."""
+    def _give_up(self, error: MbedError) -> NoReturn:
+        """End the connection with an alert, and raise what MicroPython raises."""
+        self._failed = error.code
+        # A stream that would block or fails loses the alert, as on a board.
         with contextlib.suppress(OSError):
-            self._stream.write(bytearray(records.alert_record(number)))
-
-    def _drop(self, code: int) -> None:
-        self._failed = code
-        self._stream = None
-
-    def _give_up(self, code: int) -> None:
-        """End a handshake or a connection with what MicroPython raises for `code`."""
-        if self._established:
-            self._failed = code
-            raise_code(code)
-        with contextlib.suppress(OSError):
-            self._flush()  # OpenSSL's alert, if it has one
-        self._drop(code)
-        raise_code(code)
+            if error.alert:
+                self._stream.write(bytearray(records.alert_record(error.alert)))
+            else:
+                self._flush()  # OpenSSL's alert, if it has one
+        if not self._established:
+            self._stream = None
+        if error.flags:
+            raise_refusal(error.flags)
+        raise_code(error.code)
 
 
 # Mbed TLS's buffer for what goes out, in MicroPython's configuration.
@@ -361,6 +345,20 @@ def _code_of(error: ssl.SSLError, leaf: x509.Certificate | None) -> int:
     if code == Code.RSA_VERIFY_FAILED and leaf and not leaf.signature_is_rsa:
         return Code.ECP_VERIFY_FAILED
     return code
+
+
+def _parse_all(ders: list[bytes]) -> list[x509.Certificate]:
+    """The certificates; like Mbed TLS, without those signed in a way that it does not know."""
+    parsed = []
+    for der in ders:
+        try:
+            parsed.append(x509.parse(der))
+        except MbedError as error:
+            if error.code != Code.X509_UNKNOWN_SIG_ALG:
+                raise MbedError(error.code, Alert.BAD_CERTIFICATE) from None
+    if not parsed:
+        raise MbedError(Code.X509_UNKNOWN_SIG_ALG, Alert.BAD_CERTIFICATE)
+    return parsed
 
 
 def _sni(host: str | None) -> str | None:

@@ -201,6 +201,16 @@ _SIGNATURES: dict[bytes, tuple[hashes.HashAlgorithm, bool]] = {
     _ECDSA + b"\x03\x04": (hashes.SHA512(), False),
 }
 
+# Compiled into MicroPython; fewer are good enough for a certificate (see `path`).
+_CURVES = (
+    ec.SECP192R1,
+    ec.SECP224R1,
+    ec.SECP256R1,
+    ec.SECP256K1,
+    ec.SECP384R1,
+    ec.SECP521R1,
+)
+
 _CASELESS_TAGS = (0x0C, 0x13)  # UTF8String, PrintableString
 _NAME_TAGS = (0x03, 0x0C, 0x13, 0x14, 0x16, 0x1C, 0x1E)
 
@@ -337,10 +347,13 @@ class _Extensions:
 def _signature_algorithm(algorithm: bytes) -> tuple[hashes.HashAlgorithm, bool]:
     reader = _Reader(algorithm, 0, len(algorithm), Code.X509_INVALID_ALG)
     inner = _Reader(algorithm, *reader.enter(0x30), Code.X509_INVALID_ALG)
-    try:
-        return _SIGNATURES[inner.take(0x06)]
-    except KeyError:
-        raise MbedError(Code.X509_UNKNOWN_SIG_ALG) from None
+    oid = inner.take(0x06)
+    tag, parameters = inner.any() if inner.at < inner.stop else (0x05, b"")
+    if oid not in _SIGNATURES and oid != _RSA + b"\x0a":
+        raise MbedError(Code.X509_UNKNOWN_SIG_ALG)
+    if oid not in _SIGNATURES or tag != 0x05 or parameters:
+        raise MbedError(Code.X509_INVALID_ALG)  # RSASSA-PSS among them: it has parameters
+    return _SIGNATURES[oid]
 
 
 def _name(data: bytes, start: int, stop: int) -> Name:
@@ -392,6 +405,8 @@ def _public_key(spki: bytes) -> PublicKey:
         raise MbedError(Code.PK_UNKNOWN_NAMED_CURVE) from None
     except ValueError:
         raise MbedError(Code.PK_INVALID_PUBKEY) from None
+    if isinstance(key, ec.EllipticCurvePublicKey) and not isinstance(key.curve, _CURVES):
+        raise MbedError(Code.PK_UNKNOWN_NAMED_CURVE)
     if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
         return key
     raise MbedError(Code.PK_UNKNOWN_PK_ALG)
