@@ -79,7 +79,7 @@ def test_the_plan_says_what_each_root_costs(shell: Shell) -> None:
     row = next(line.split() for line in out.splitlines() if "amazon-root-ca-1" in line)
     days = (datetime(2038, 1, 17, tzinfo=UTC) - datetime.now(UTC)).days
 
-    assert row == f"1 amazon-root-ca-1 RSA 2048 RSA servers ats 837 437 944 {days}".split()
+    assert row == f"1 amazon-root-ca-1 RSA 2048 RSA ats 837 437 944 {days}".split()
     assert "1 flash block of 4096 bytes" in out
     assert "Written to roots.bin" in out
 
