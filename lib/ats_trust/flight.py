@@ -111,6 +111,8 @@ class Flight(io.IOBase):
         if code in _EAGAIN:
             return None
         self.error = error
+        if code == "timed out":
+            code = 110  # CPython gives no number for it.
         # Mbed TLS passes on what is in this range as it is; EIO stands for anything else.
         return -code if isinstance(code, int) and 0 < code < 256 else -5
 

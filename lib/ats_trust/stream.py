@@ -134,7 +134,8 @@ class TrustedStream(io.IOBase):
             self._error = ClientRefused("client_refused", detail, "application")
             self._close()
             return self._error
-        return error
+        # MicroPython up to 1.25 passes on what `Flight` gave for the socket's error: the negative.
+        return OSError(-code) if -256 < code < 0 else error
 
     def ioctl(self, request, arg):
         """Answer select.poll and asyncio, as the port's SSLSocket does."""
