@@ -11,8 +11,7 @@ off (docs/decisions/0001). Rules kept here:
 """
 
 import hashlib
-
-import tls
+import sys
 
 from . import clock, heap
 from .bundle import LEAF_RSA, Bundle
@@ -21,6 +20,11 @@ from .errors import BundleError, ConfigError, HeapError
 from .flight import Flight
 from .judge import Judge
 from .stream import TrustedStream, close
+
+try:
+    import tls
+except ImportError:
+    raise ConfigError("no_verification", "this firmware has no module tls")
 
 _REFUSE = -0x3000  # Below -255: Mbed TLS passes it on, and it is no errno.
 
@@ -134,6 +138,8 @@ class TrustedContext:
         """Return a tls.SSLContext that can only verify."""
         if not hasattr(tls.SSLContext, "load_verify_locations"):
             raise ConfigError("no_verification", "the TLS of this port never verifies")
+        if sys.implementation.version < (1, 24):  # CPython's is larger.
+            raise ConfigError("no_verification", "MicroPython before 1.24 misreads certificates")
         inner = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
         inner.verify_mode = tls.CERT_REQUIRED
         if inner.verify_mode != tls.CERT_REQUIRED:
