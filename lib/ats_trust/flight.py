@@ -73,13 +73,13 @@ class Flight(io.IOBase):
             try:
                 self._watch(memoryview(buf)[:count])
             except Exception as error:
-                self.fault = error
+                self.fault = self.fault or error
                 return -5
         return count
 
     def write(self, buf):
         """Write as a socket does."""
-        if self.chain and self._script and buf[0] == 22:  # Handshake, not an alert.
+        if self.chain and self._script and buf[:1] == b"\x16":  # Handshake, not an alert.
             self.answered += 1
         try:
             return self._send(buf)
@@ -132,8 +132,8 @@ class Flight(io.IOBase):
             if not self._changed:
                 if self._record[0] == 22:
                     self._feed(data, pos, stop)
-                elif self._record[0] == 21 and stop - pos == 2:
-                    self.alert = data[pos + 1]
+                elif self._record[0] == 21 and not self._left:
+                    self.alert = data[stop - 1]
             elif self._record[0] == 22 and not self._left:
                 self.finished = True
                 return
@@ -146,6 +146,8 @@ class Flight(io.IOBase):
         self._left = self._record[3] << 8 | self._record[4]
         if self._record[0] == 20:
             self._changed = True
+        elif self._record[0] == 22:
+            self.alert = None  # It was a warning: the server goes on.
         if not 20 <= self._record[0] <= 23 or self._record[1] != 3:
             self.release()  # Not TLS: Mbed TLS will say so.
 
