@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ats_trust.bundle import Bundle
 from ats_trust.credentials import load_device
-from ats_trust_tools.emulate import IMPOSTORS, Emulator
+from ats_trust_tools.emulate import HOST, IMPOSTORS, Emulator
+from ats_trust_tools.emulate.keys import shared
 from ats_trust_tools.emulate.pki import ROOTS, Pki
 from ats_trust_tools.emulate.recipe import Recipe
 from ats_trust_tools.errors import ToolError, UsageError
@@ -110,7 +111,7 @@ def test_leaf_has_the_names_and_dates_of_an_endpoint():
     """Wildcard and bare name in SAN, the first as common name, 275 days."""
     host = "a1b2c3-ats.iot.us-east-1.amazonaws.com"
     now = datetime(2026, 11, 23, 15, tzinfo=UTC)
-    chain = Pki(Emulator().pki._keys, host, now).chain(Recipe("rsa"))
+    chain = Pki(shared, host, now).chain(Recipe("rsa"))
     leaf = x509.load_der_x509_certificate(chain.certificates[0])
     names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == [
@@ -254,7 +255,7 @@ def test_wrong_calls_are_explained():
 
 def test_roots_of_every_kind_can_be_anchors():
     """RSA 2048 and 4096, P-256 and P-384, all self-signed and all CAs."""
-    pki = Emulator().pki
+    pki = Pki(shared, HOST)
     for name in (*ROOTS, "verisign"):
         root = pki.root(name)
         root.verify_directly_issued_by(root)
