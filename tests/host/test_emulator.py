@@ -85,6 +85,16 @@ def test_negotiated_suite_chooses_the_chain(suite):
     assert seen.suite == suite and seen.server_name == emulator.host
 
 
+def test_tls13_can_be_left_out():
+    """With tls13=False a client that has both versions gets TLS 1.2; without, TLS 1.3."""
+    for tls13, version in ((False, "TLSv1.2"), (True, "TLSv1.3")):
+        with (
+            Emulator(tls13=tls13, mqtt=False) as emulator,
+            connect(emulator, client_context(emulator, tls12=False)) as client,
+        ):
+            assert client.version() == version
+
+
 @pytest.mark.parametrize("root", ["rsa", "ecdsa", "starfield"])
 def test_any_one_root_above_the_chain_is_enough(root, tmp_path):
     """The cross-signed tail makes the Starfield-shaped root an anchor of both chains."""

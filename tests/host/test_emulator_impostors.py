@@ -300,7 +300,7 @@ def test_stolen_chain_is_served_well_but_for_the_key(kind):
 def test_door_impostors_are_genuine_otherwise():
     """TLS 1.3 and ChaCha20: a client that has them authenticates the server and gets in."""
     for name, version in (("tls13-only", "TLSv1.3"), ("no-shared-suite", "TLSv1.2")):
-        with Emulator(impostor=name, mqtt=False) as emulator:
+        with Emulator(impostor=name, tls13=False, mqtt=False) as emulator:
             context = ssl.create_default_context(cafile=emulator.roots_pem)
             with (
                 socket.create_connection(("127.0.0.1", emulator.port), timeout=5) as raw,

@@ -25,7 +25,7 @@ from ats_trust_tools.device_blob import encode_device
 from ats_trust_tools.emulate import keys as key_store
 from ats_trust_tools.emulate.broker import Broker
 from ats_trust_tools.emulate.impostors import IMPOSTORS, Impostor
-from ats_trust_tools.emulate.pki import LEGACY_ROOT, ROOTS, DeviceKey, Pki
+from ats_trust_tools.emulate.pki import LEGACY_ROOT, ROOTS, Chain, DeviceKey, Pki
 from ats_trust_tools.emulate.profiles import to_der
 from ats_trust_tools.emulate.recipe import ChainKind, Door, Recipe, Tail
 from ats_trust_tools.emulate.session import Session
@@ -102,7 +102,7 @@ class Emulator:
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
-        chains = [self.pki.chain(recipe) for recipe in self._recipes]
+        chains = self.chains
         usable = self._door.client_certificate != "refused"
         device_ca = self.pki.device_ca_pem(usable=usable)
         servable = [chain for chain in chains if chain.is_consistent]
@@ -157,6 +157,11 @@ class Emulator:
         except OSError as error:
             raise ToolError(f"can not make {self._named_folder}: {error.strerror}") from None
         return self._named_folder
+
+    @property
+    def chains(self) -> list[Chain]:
+        """The chains that it serves, in the order of the server's preference."""
+        return [self.pki.chain(recipe) for recipe in self._recipes]
 
     @cached_property
     def bundle(self) -> Path:

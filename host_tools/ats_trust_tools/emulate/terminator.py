@@ -83,7 +83,7 @@ def server_context(chains: Sequence[Chain], door: Door, device_ca: bytes) -> ssl
     version = ssl.TLSVersion
     context.minimum_version = version.TLSv1_2 if door.tls_1_2 else version.TLSv1_3
     # In TLS 1.3 AWS does offer ChaCha20-Poly1305, and nothing would be odd about it.
-    modern = door.tls_1_3 and door.suites == "aws"
+    modern = (door.tls_1_3 or not door.tls_1_2) and door.suites == "aws"
     context.maximum_version = version.TLSv1_3 if modern else version.TLSv1_2
     suites = CHACHA20_SUITES if door.suites == "chacha20" else AWS_SUITES
     # SECLEVEL=0: what is too weak to be accepted must be served for a client to refuse it.
