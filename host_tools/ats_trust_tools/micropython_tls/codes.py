@@ -105,11 +105,10 @@ class Alert(IntEnum):
 
 def raise_code(code: int) -> NoReturn:
     """Raise what MicroPython raises for a failed call of Mbed TLS that gave `code`."""
+    code = int(code)
     if -256 < code < 0:
         raise OSError(-code, errno.errorcode.get(-code, ""))
-    if name := name_of(code):
-        raise OSError(code, name)
-    raise OSError(code, f"UNKNOWN ERROR CODE ({abs(code):04X})")
+    raise OSError(code, name_of(code) or f"UNKNOWN ERROR CODE ({abs(code):04X})")
 
 
 def raise_refusal(flags: Flag) -> NoReturn:

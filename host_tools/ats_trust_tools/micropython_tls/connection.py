@@ -2,11 +2,11 @@
 
 OpenSSL runs the protocol through two memory buffers and never touches the stream. Records are
 read from the stream as Mbed TLS reads them: five bytes, then the rest. The server's Certificate
-message is judged by `path` before OpenSSL sees it, so a refusal or a verify_callback comes where
-it comes on a board; anchors that the stream loaded on the way count. What Mbed TLS accepts goes
-on to OpenSSL, which has the second vote: with CERT_REQUIRED nothing is accepted that either
-refuses, save what Mbed TLS does not look at (name constraints, policies and the extended key
-usage of a CA).
+message is judged by `verdict` before OpenSSL sees it, so that a refusal or the verify_callback
+comes where it comes on a board; anchors that the stream loaded on the way count. What Mbed TLS
+accepts goes on to OpenSSL, which has the second vote: with CERT_REQUIRED nothing is accepted that
+either refuses, save what Mbed TLS does not look at (name constraints, policies and the extended
+key usage of a CA).
 """
 
 from __future__ import annotations
@@ -16,19 +16,21 @@ import ssl
 import time
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
-from ats_trust_tools.micropython_tls import anchor, path, records, suites, x509
+from ats_trust_tools.micropython_tls import anchor, records, suites, verdict, x509
 from ats_trust_tools.micropython_tls.codes import (
     Alert,
     Code,
-    Flag,
     MbedError,
-    alert_for,
     raise_code,
     raise_refusal,
 )
 
 if TYPE_CHECKING:
     from ats_trust_tools.micropython_tls.context import SSLContext
+
+
+# MicroPython lends out the bytes of a str as well.
+Buffer = bytes | bytearray | memoryview | str
 
 
 class ByteStream(Protocol):
@@ -50,13 +52,14 @@ class SSLSocket:
         self._host = host
         self._openssl = openssl
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        # OpenSSL gets the name for SNI only; who the server must be is decided in `path`.
-        self._tls = openssl.wrap_bio(self._incoming, self._outgoing, server_hostname=_sni(host))
+        # OpenSSL gets the name for SNI only; who the server must be is decided in `verdict`.
+        self._tls = openssl.wrap_bio(self._incoming, self._outgoing, server_hostname=host or None)
         self._flight = records.Flight()
         self._record = bytearray()
         self._unwritten: list[bytes] = []
         self._owed = 0
         self._established = False
+        self._reading = False
         self._leaf: x509.Certificate | None = None
         self._suite = 0
         self._failed = 0
@@ -111,9 +114,9 @@ class SSLSocket:
             found += some
         return bytes(found)
 
-    def write(self, buf: bytes | bytearray | memoryview) -> int | None:
+    def write(self, buf: Buffer) -> int | None:
         """Write all of it; the number of bytes, fewer or None when the stream would block."""
-        data = memoryview(buf).cast("B")
+        data = _bytes(buf)
         done = 0
         while done < len(data):
             count = self._write_some(data[done:])
@@ -124,9 +127,9 @@ class SSLSocket:
 
     sendall = write
 
-    def send(self, buf: bytes | bytearray | memoryview) -> int | None:
+    def send(self, buf: Buffer) -> int | None:
         """Write one record at most."""
-        data = memoryview(buf).cast("B")
+        data = _bytes(buf)
         return self._write_some(data) if len(data) else 0
 
     def setblocking(self, flag: bool) -> None:
@@ -160,23 +163,27 @@ class SSLSocket:
             else:
                 self._check_leaf()
                 self._established = True
-        return self._flush()
+        return True
 
     def _read_some(self, size: int) -> bytes | None:
         if size == 0:
             return b""
-        if not self._shake():
-            return None
-        while True:
-            try:
-                return self._tls.read(size)
-            except ssl.SSLWantReadError:
-                if not self._take_record():
-                    return None
-            except ssl.SSLZeroReturnError:
-                return b""
-            except ssl.SSLError as error:
-                self._give_up(MbedError(_code_of(error, None)))
+        self._reading = True
+        try:
+            if not self._shake():
+                return None
+            while True:
+                try:
+                    return self._tls.read(size)
+                except ssl.SSLWantReadError:
+                    if not self._take_record():
+                        return None
+        except (ssl.SSLZeroReturnError, _EndOfData):
+            return b""
+        except ssl.SSLError as error:
+            self._give_up(MbedError(_code_of(error, None)))
+        finally:
+            self._reading = False
 
     def _write_some(self, data: memoryview) -> int | None:
         if not self._shake():
@@ -225,6 +232,10 @@ class SSLSocket:
                     self._judge(body)
                 self._incoming.write(again)
         except MbedError as error:
+            # As on a board, to a reader a connection that only stops is one that was closed.
+            ends = Code.SSL_CONN_EOF if self._established else Code.SSL_PEER_CLOSE_NOTIFY
+            if self._reading and error.code == ends:
+                raise _EndOfData from None
             self._give_up(error)
         return True
 
@@ -247,44 +258,15 @@ class SSLSocket:
         """Decide on the Certificate message; returns only if the handshake may go on."""
         if self._leaf is not None:
             raise MbedError(Code.SSL_UNEXPECTED_MESSAGE, Alert.UNEXPECTED_MESSAGE)
-        presented = _parse_all(records.certificates(body))
+        presented = verdict.parse_all(records.certificates(body))
         self._leaf = presented[0]
-        mode = self._context.verify_mode
-        if mode == _CERT_NONE:
-            return
-        trusted = self._context.anchors
+        path = verdict.judge(presented, self._suite, self._context, self._host)
+        # OpenSSL checks for itself, now that it has an anchor.
         try:
-            steps = path.build(presented, trusted, time.time())
-            steps[0].flags |= path.leaf_faults(self._leaf, self._host)
-            path.call_back(steps, self._context.verify_callback)
-        except MbedError as error:
-            raise MbedError(error.code, alert_for(Flag.OTHER)) from None
-        if mode != _CERT_REQUIRED:
-            return
-        faults = Flag(0)
-        for step in steps:
-            faults |= step.flags
-        usage = path.usage_faults(self._leaf, self._suite in suites.RSA_KEY_EXCHANGE)
-        alert = alert_for(faults | usage)
-        if not trusted:
-            raise MbedError(Code.SSL_CA_CHAIN_REQUIRED, alert)
-        if faults:
-            raise MbedError(Code.X509_CERT_VERIFY_FAILED, alert, faults | usage)
-        if usage:
-            raise MbedError(Code.SSL_BAD_CERTIFICATE, alert)
-        self._second_vote(steps)
-
-    def _second_vote(self, steps: list[path.Step]) -> None:
-        """Load into this connection's OpenSSL what it needs to check the path for itself."""
-        authorities = [step.certificate for step in steps[1:]]
-        if not authorities:
-            loaded = [steps[0].certificate.raw]
-        elif any(ca.extensions & _NOT_LOOKED_AT for ca in authorities):
-            loaded = [anchor.stripped(ca) for ca in authorities]
-        else:
-            loaded = [anchor.for_openssl(authorities[-1])]
-        for der in loaded:
-            self._openssl.load_verify_locations(cadata=der)
+            for der in anchor.for_path(path):
+                self._openssl.load_verify_locations(cadata=der)
+        except ssl.SSLError:
+            raise MbedError(Code.SSL_BAD_CERTIFICATE, Alert.BAD_CERTIFICATE) from None
 
     def _check_leaf(self) -> None:
         """The certificate whose key OpenSSL has seen proved must be the one that was judged."""
@@ -301,24 +283,19 @@ class SSLSocket:
                 self._stream.write(bytearray(records.alert_record(error.alert)))
             else:
                 self._flush()  # OpenSSL's alert, if it has one
-        if not self._established:
+        if not self._established and error.code != Code.SSL_CONN_EOF:
             self._stream = None
         if error.flags:
             raise_refusal(error.flags)
         raise_code(error.code)
 
 
+class _EndOfData(Exception):
+    """What a reader sees as the end."""
+
+
 # Mbed TLS's buffer for what goes out, in MicroPython's configuration.
 _MOST_OUT = 4096
-
-_CERT_NONE, _CERT_REQUIRED = 0, 2
-
-_NOT_LOOKED_AT = {
-    x509.OID_NAME_CONSTRAINTS,
-    x509.OID_POLICY_CONSTRAINTS,
-    x509.OID_INHIBIT_ANY_POLICY,
-    x509.OID_EXT_KEY_USAGE,
-}
 
 _REASONS = {
     "BAD_SIGNATURE": Code.RSA_VERIFY_FAILED,
@@ -347,19 +324,5 @@ def _code_of(error: ssl.SSLError, leaf: x509.Certificate | None) -> int:
     return code
 
 
-def _parse_all(ders: list[bytes]) -> list[x509.Certificate]:
-    """The certificates; like Mbed TLS, without those signed in a way that it does not know."""
-    parsed = []
-    for der in ders:
-        try:
-            parsed.append(x509.parse(der))
-        except MbedError as error:
-            if error.code != Code.X509_UNKNOWN_SIG_ALG:
-                raise MbedError(error.code, Alert.BAD_CERTIFICATE) from None
-    if not parsed:
-        raise MbedError(Code.X509_UNKNOWN_SIG_ALG, Alert.BAD_CERTIFICATE)
-    return parsed
-
-
-def _sni(host: str | None) -> str | None:
-    return host or None
+def _bytes(buf: Buffer) -> memoryview:
+    return memoryview(buf.encode() if isinstance(buf, str) else buf).cast("B")

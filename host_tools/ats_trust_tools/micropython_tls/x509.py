@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from ats_trust_tools.micropython_tls.codes import Asn1, Code, MbedError
+from ats_trust_tools.micropython_tls.der import Reader
 
 Name = tuple[tuple[bytes, int, bytes], ...]
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
@@ -54,18 +55,18 @@ class Certificate:
 def parse(data: bytes) -> Certificate:
     """Read the certificate at the start of `data`."""
     try:
-        start, stop = _Reader(data, 0, len(data), Code.X509_INVALID_FORMAT).enter(0x30)
+        start, stop = Reader(data, 0, len(data), Code.X509_INVALID_FORMAT).enter(0x30)
     except MbedError:
         raise MbedError(Code.X509_INVALID_FORMAT) from None
-    outer = _Reader(data, start, stop, Code.X509_INVALID_FORMAT)
+    outer = Reader(data, start, stop, Code.X509_INVALID_FORMAT)
     tbs_from = outer.at
-    tbs = _Reader(data, *outer.enter(0x30), Code.X509_INVALID_FORMAT)
+    tbs = Reader(data, *outer.enter(0x30), Code.X509_INVALID_FORMAT)
     signed = data[tbs_from : tbs.stop]
 
     version = 1
     if tbs.peek() == 0xA0:
         tbs.category = Code.X509_INVALID_VERSION
-        inner = _Reader(data, *tbs.enter(0xA0), Code.X509_INVALID_VERSION)
+        inner = Reader(data, *tbs.enter(0xA0), Code.X509_INVALID_VERSION)
         version = 1 + int.from_bytes(inner.take(0x02), "big", signed=True)
         inner.expect_end()
     tbs.category = Code.X509_INVALID_SERIAL
@@ -80,7 +81,7 @@ def parse(data: bytes) -> Certificate:
     issuer = _name(data, *tbs.enter(0x30))
     tbs.category = Code.X509_INVALID_DATE
     validity_from = tbs.at
-    dates = _Reader(data, *tbs.enter(0x30), Code.X509_INVALID_DATE)
+    dates = Reader(data, *tbs.enter(0x30), Code.X509_INVALID_DATE)
     not_before, not_after = _time(dates), _time(dates)
     dates.expect_end()
     validity_der = data[validity_from : tbs.at]
@@ -99,8 +100,8 @@ def parse(data: bytes) -> Certificate:
                 tbs.enter(unique_id)
     if version == 3 and tbs.at < tbs.stop:
         tbs.category = Code.X509_INVALID_EXTENSIONS
-        explicit = _Reader(data, *tbs.enter(0xA3), Code.X509_INVALID_EXTENSIONS)
-        fields.read(_Reader(data, *explicit.enter(0x30), Code.X509_INVALID_EXTENSIONS))
+        explicit = Reader(data, *tbs.enter(0xA3), Code.X509_INVALID_EXTENSIONS)
+        fields.read(Reader(data, *explicit.enter(0x30), Code.X509_INVALID_EXTENSIONS))
         explicit.expect_end()
     tbs.category = Code.X509_INVALID_FORMAT
     tbs.expect_end()
@@ -215,71 +216,6 @@ _CASELESS_TAGS = (0x0C, 0x13)  # UTF8String, PrintableString
 _NAME_TAGS = (0x03, 0x0C, 0x13, 0x14, 0x16, 0x1C, 0x1E)
 
 
-class _Reader:
-    """Walks the DER values of one level; errors are `category` plus the ASN.1 number."""
-
-    def __init__(self, data: bytes, start: int, stop: int, category: int) -> None:
-        self.data = data
-        self.at = start
-        self.stop = stop
-        self.category = category
-
-    def fail(self, reason: Asn1) -> MbedError:
-        return MbedError(self.category + reason)
-
-    def peek(self) -> int:
-        return self.data[self.at] if self.at < self.stop else -1
-
-    def enter(self, tag: int) -> tuple[int, int]:
-        """Step over the value with this tag; returns where its content starts and stops."""
-        if self.at >= self.stop:
-            raise self.fail(Asn1.OUT_OF_DATA)
-        if self.data[self.at] != tag:
-            raise self.fail(Asn1.UNEXPECTED_TAG)
-        return self._content()
-
-    def take(self, tag: int) -> bytes:
-        start, stop = self.enter(tag)
-        return self.data[start:stop]
-
-    def whole(self, tag: int) -> bytes:
-        """The value with its tag and length."""
-        start = self.at
-        self.enter(tag)
-        return self.data[start : self.at]
-
-    def any(self) -> tuple[int, bytes]:
-        """The next value, whatever its tag."""
-        tag = self.peek()
-        if tag < 0:
-            raise self.fail(Asn1.OUT_OF_DATA)
-        start, stop = self._content()
-        return tag, self.data[start:stop]
-
-    def expect_end(self) -> None:
-        if self.at != self.stop:
-            raise self.fail(Asn1.LENGTH_MISMATCH)
-
-    def _content(self) -> tuple[int, int]:
-        at = self.at + 1
-        if at >= self.stop:
-            raise self.fail(Asn1.OUT_OF_DATA)
-        length = self.data[at]
-        at += 1
-        if length & 0x80:
-            count = length & 0x7F
-            if not 1 <= count <= 4:
-                raise self.fail(Asn1.INVALID_LENGTH)
-            if at + count > self.stop:
-                raise self.fail(Asn1.OUT_OF_DATA)
-            length = int.from_bytes(self.data[at : at + count], "big")
-            at += count
-        if length > self.stop - at:
-            raise self.fail(Asn1.OUT_OF_DATA)
-        self.at = at + length
-        return at, self.at
-
-
 class _Extensions:
     def __init__(self) -> None:
         self.seen: set[bytes] = set()
@@ -289,10 +225,10 @@ class _Extensions:
         self.purposes: tuple[bytes, ...] | None = None
         self.alternative_names: tuple[tuple[int, bytes], ...] | None = None
 
-    def read(self, extensions: _Reader) -> None:
+    def read(self, extensions: Reader) -> None:
         category = Code.X509_INVALID_EXTENSIONS
         while extensions.at < extensions.stop:
-            one = _Reader(extensions.data, *extensions.enter(0x30), category)
+            one = Reader(extensions.data, *extensions.enter(0x30), category)
             oid = one.take(0x06)
             critical = one.peek() == 0x01 and one.take(0x01) != b"\x00"
             start, stop = one.enter(0x04)
@@ -300,11 +236,11 @@ class _Extensions:
             if oid in _PARSED_BY_MBEDTLS and oid in self.seen:
                 raise MbedError(category)
             self.seen.add(oid)
-            self._one(oid, critical, _Reader(extensions.data, start, stop, category))
+            self._one(oid, critical, Reader(extensions.data, start, stop, category))
 
-    def _one(self, oid: bytes, critical: bool, value: _Reader) -> None:
+    def _one(self, oid: bytes, critical: bool, value: Reader) -> None:
         if oid == OID_BASIC_CONSTRAINTS:
-            inner = _Reader(value.data, *value.enter(0x30), value.category)
+            inner = Reader(value.data, *value.enter(0x30), value.category)
             if inner.peek() == 0x01:
                 self.is_ca = inner.take(0x01) != b"\x00"
             if inner.at < inner.stop:
@@ -316,7 +252,7 @@ class _Extensions:
                 raise value.fail(Asn1.INVALID_LENGTH)
             self.key_usage = bits[1]
         elif oid == OID_EXT_KEY_USAGE:
-            inner = _Reader(value.data, *value.enter(0x30), value.category)
+            inner = Reader(value.data, *value.enter(0x30), value.category)
             purposes = []
             while inner.at < inner.stop:
                 purposes.append(inner.take(0x06))
@@ -324,7 +260,7 @@ class _Extensions:
                 raise value.fail(Asn1.INVALID_LENGTH)
             self.purposes = tuple(purposes)
         elif oid == OID_SUBJECT_ALT_NAME:
-            inner = _Reader(value.data, *value.enter(0x30), value.category)
+            inner = Reader(value.data, *value.enter(0x30), value.category)
             names = []
             while inner.at < inner.stop:
                 tag, content = inner.any()
@@ -333,10 +269,10 @@ class _Extensions:
                 names.append((tag & 0x1F, content))
             self.alternative_names = tuple(names)
         elif oid == OID_POLICIES:
-            inner = _Reader(value.data, *value.enter(0x30), value.category)
+            inner = Reader(value.data, *value.enter(0x30), value.category)
             any_only = True
             while inner.at < inner.stop:
-                policy = _Reader(value.data, *inner.enter(0x30), value.category)
+                policy = Reader(value.data, *inner.enter(0x30), value.category)
                 any_only &= policy.take(0x06) == OID_ANY_POLICY
             if critical and not any_only:
                 raise MbedError(Code.X509_FEATURE_UNAVAILABLE)
@@ -345,8 +281,8 @@ class _Extensions:
 
 
 def _signature_algorithm(algorithm: bytes) -> tuple[hashes.HashAlgorithm, bool]:
-    reader = _Reader(algorithm, 0, len(algorithm), Code.X509_INVALID_ALG)
-    inner = _Reader(algorithm, *reader.enter(0x30), Code.X509_INVALID_ALG)
+    reader = Reader(algorithm, 0, len(algorithm), Code.X509_INVALID_ALG)
+    inner = Reader(algorithm, *reader.enter(0x30), Code.X509_INVALID_ALG)
     oid = inner.take(0x06)
     tag, parameters = inner.any() if inner.at < inner.stop else (0x05, b"")
     if oid not in _SIGNATURES and oid != _RSA + b"\x0a":
@@ -357,12 +293,12 @@ def _signature_algorithm(algorithm: bytes) -> tuple[hashes.HashAlgorithm, bool]:
 
 
 def _name(data: bytes, start: int, stop: int) -> Name:
-    sets = _Reader(data, start, stop, Code.X509_INVALID_NAME)
+    sets = Reader(data, start, stop, Code.X509_INVALID_NAME)
     entries = []
     while True:
-        members = _Reader(data, *sets.enter(0x31), sets.category)
+        members = Reader(data, *sets.enter(0x31), sets.category)
         while members.at < members.stop:
-            pair = _Reader(data, *members.enter(0x30), sets.category)
+            pair = Reader(data, *members.enter(0x30), sets.category)
             oid = pair.take(0x06)
             tag, value = pair.any()
             if tag not in _NAME_TAGS:
@@ -383,7 +319,7 @@ def _folded(name: Name) -> Name:
     )
 
 
-def _time(reader: _Reader) -> tuple[int, ...]:
+def _time(reader: Reader) -> tuple[int, ...]:
     tag, text = reader.any()
     if tag not in (0x17, 0x18):
         raise reader.fail(Asn1.UNEXPECTED_TAG)
