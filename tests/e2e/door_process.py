@@ -4,7 +4,8 @@ A process of its own, for OpenSSL reads OPENSSL_CONF only at its start, and Debi
 needs a server that signs without PSS and speaks no TLS 1.3 (see debian_micropython). To a client
 that offers only TLS 1.2, as every board does, such a server looks as any other.
 
-Rules it keeps: one pickled request on stdin, one pickled answer on stdout; it ends when stdin does.
+Rules it keeps: one pickled request on stdin, one pickled answer on stdout; it ends when stdin
+ends.
 """
 
 import os

@@ -1,8 +1,9 @@
 """Several connections on one context: one after the other, around a failed one, two at once."""
 
-import ats_trust
 from jobs import ADDRESS, CONNECT, main, options, raw_socket
 from watched_tls import loaded
+
+import ats_trust
 
 
 def work(job):

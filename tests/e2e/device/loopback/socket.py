@@ -1,22 +1,16 @@
-"""MicroPython's `socket`, with one name that resolves to a door of the test on loopback.
+"""MicroPython's `socket`, with names that resolve to the doors of a test on loopback."""
 
-ATS_TRUST_DOOR="HOST=PORT": whoever asks for HOST, on any port, gets 127.0.0.1 and PORT.
-"""
+import usocket as _builtin  # The `u` always finds the built-in module.
 
-import os
-import sys
+for _name in dir(_builtin):
+    if _name[:2] != "__":
+        globals()[_name] = getattr(_builtin, _name)
 
-_path = sys.path
-sys.path = []  # So that `u` finds the built-in module, not usocket.py beside this file.
-try:
-    import usocket as _builtin
-    from usocket import *
-finally:
-    sys.path = _path
+# Host name to port: whoever asks for it, with any port, gets 127.0.0.1 and this one.
+DOORS = {}
 
 
 def getaddrinfo(host, port, *rest):
-    name, _, door = (os.getenv("ATS_TRUST_DOOR") or "").partition("=")
-    if host == name:
-        return _builtin.getaddrinfo("127.0.0.1", int(door), *rest)
+    if host in DOORS:
+        host, port = "127.0.0.1", DOORS[host]
     return _builtin.getaddrinfo(host, port, *rest)
