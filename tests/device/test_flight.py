@@ -333,7 +333,7 @@ class TestStream(unittest.TestCase):
             self.assertIsNone(flight.error)
 
     def test_fault(self):
-        """What on_chain raises is kept, and comes out as a number; reading on does not replace it."""
+        """What on_chain raises is kept, whatever is read after it, and comes out as a number."""
         for fault in (MemoryError(), ValueError("x"), OSError(5), ZeroDivisionError()):
 
             def on_chain(keys, fault=fault):
