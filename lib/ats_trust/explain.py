@@ -135,7 +135,7 @@ def explain(error, flight, judge, refusals, find):
 
 def is_no_memory(code):
     """Return whether an OSError with this number means that memory ran out."""
-    if code < -255:
+    if isinstance(code, int) and code < -255:
         return -(-code & 0x7F80) in _NO_MEMORY or -code & 0x7F in _NO_MEMORY_LOW
     return code in (12, 16, -16)
 
@@ -182,7 +182,7 @@ def _untrusted(flight, judge, find):
         if issuers == subjects:
             detail = "a self-signed certificate"
         return PeerRejected("unknown_issuer", detail, "certificate")
-    if not anchors:
+    if not anchors or not judge.top:
         # An anchor would fit, but the way up to it broke off before.
         if _scarce(judge):
             return HeapError("heap", _left(judge), "certificate")

@@ -92,7 +92,7 @@ class TrustedContext:
             from .explain import is_no_memory
 
             if isinstance(error, MemoryError) or (
-                isinstance(error, OSError) and is_no_memory(error.args[0])
+                isinstance(error, OSError) and error.args and is_no_memory(error.args[0])
             ):
                 raise HeapError("heap", "before the handshake")
             raise
