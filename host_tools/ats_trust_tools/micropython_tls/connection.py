@@ -114,9 +114,15 @@ class SSLSocket:
             found += some
         return bytes(found)
 
-    def write(self, buf: Buffer) -> int | None:
-        """Write all of it; the number of bytes, fewer or None when the stream would block."""
+    def write(self, buf: Buffer, *span: int) -> int | None:
+        """Write all of it; the number of bytes, fewer or None when the stream would block.
+
+        span: (most bytes) or (offset, most bytes); -1 stands for all.
+        """
         data = _bytes(buf)
+        *offset, most = span or (-1,)
+        data = data[offset[0] if offset else 0 :]
+        data = data[: most if most >= 0 else len(data)]
         done = 0
         while done < len(data):
             count = self._write_some(data[done:])
@@ -210,6 +216,7 @@ class SSLSocket:
             if count is None:
                 return False
             if count < 0:
+                self._unwritten.clear()  # Nothing more can be told to the server, no alert either.
                 self._give_up(MbedError(count))
             self._unwritten[0] = self._unwritten[0][count:]
             if not self._unwritten[0]:

@@ -65,6 +65,8 @@ class Flight:
         found = []
         while len(self._partial) >= 4:
             end = 4 + int.from_bytes(self._partial[1:4], "big")
+            if end > _MOST_CONTENT:
+                raise MbedError(Code.SSL_BAD_INPUT_DATA)  # more than Mbed TLS's buffer holds
             if len(self._partial) < end:
                 break
             message, self._partial = self._partial[:end], self._partial[end:]
