@@ -39,6 +39,7 @@ class CPython:
         path: Iterable[Path | str] = (),
         options: Sequence[str] = (),
         timeout: float = 60,
+        cwd: Path | None = None,
     ) -> subprocess.CompletedProcess[str]:
         folders = [*map(str, path), str(REPOSITORY / "lib"), str(REPOSITORY / "host_tools")]
         return subprocess.run(
@@ -47,6 +48,7 @@ class CPython:
             capture_output=True,
             text=True,
             timeout=timeout,
+            cwd=cwd,
         )
 
 
@@ -60,6 +62,7 @@ def run_jobs(
     path: Iterable[Path | str] = (),
     options: Sequence[str] = (),
     timeout: float = 60,
+    cwd: Path | None = None,
     complete: bool = True,
 ) -> list[Report]:
     """The report of each job, in order.
@@ -72,7 +75,12 @@ def run_jobs(
         if isinstance(interpreter, MicroPython):
             path = [LOOPBACK, *path]
         done = interpreter.run(
-            DEVICE / f"{program}.py", file.name, path=path, options=options, timeout=timeout
+            DEVICE / f"{program}.py",
+            file.name,
+            path=path,
+            options=options,
+            timeout=timeout,
+            cwd=cwd,
         )
     reports = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     if complete:

@@ -10,24 +10,12 @@ ends.
 
 import os
 import pickle
-import ssl
 import sys
 import traceback
 from typing import Any
 
-from ats_trust_tools.emulate import Emulator, server
-
-
-def _speak_tls12_only() -> None:
-    genuine = server.server_context
-
-    def server_context(*arguments: Any) -> ssl.SSLContext:
-        context = genuine(*arguments)
-        if context.minimum_version != ssl.TLSVersion.TLSv1_3:
-            context.maximum_version = ssl.TLSVersion.TLSv1_2
-        return context
-
-    server.server_context = server_context
+from ats_trust_tools.emulate import Emulator
+from ats_trust_tools.emulate.profiles import to_der
 
 
 class Doors:
@@ -50,12 +38,11 @@ class Doors:
 
     def root(self, number: int, name: str) -> bytes:
         """The self-signed root certificate `name` of an emulator's authorities, DER."""
-        return server.to_der(self._emulators[number].pki.root(name))
+        return to_der(self._emulators[number].pki.root(name))
 
     def chain(self, number: int) -> tuple[bytes, ...]:
         """The first chain that an emulator sends, DER, leaf first."""
-        emulator = self._emulators[number]
-        return emulator.pki.chain(emulator._recipes[0]).certificates
+        return self._emulators[number].chains[0].certificates
 
     def close(self) -> None:
         for emulator in self._emulators:
@@ -67,7 +54,6 @@ def main() -> None:
     requests = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # Nothing that prints may disturb the answers.
-    _speak_tls12_only()
     doors = Doors()
     try:
         while True:

@@ -88,9 +88,9 @@ class Doors:
     def open(self, chain: str = "both", **options: Any) -> Door:
         """The door with these options (see Emulator); the same options give the same door.
 
-        Without `mqtt=True` there is no broker behind it.
+        Without `mqtt=True` there is no broker behind it. It speaks TLS 1.2 only, as boards do.
         """
-        options = {"chain": chain, "mqtt": False, **options}
+        options = {"chain": chain, "mqtt": False, "tls13": False, **options}
         key = tuple(sorted(options.items()))
         if key not in self._open:
             self._open[key] = Door(self, options)

@@ -62,7 +62,7 @@ def test_umqtt_simple_over_stock_tls(doors: Doors, micropython: MicroPython, nam
 def stock_job(door: Door, way: str) -> Job:
     root = door.folder / "root.der"
     root.write_bytes(door.root("rsa"))
-    return {**job_of(door, way), "tls": "required", "root": root}
+    return {**job_of(door, way), "tls": "required", "root": root, "timeout": 1}
 
 
 @pytest.mark.parametrize("name", _IMPOSTORS)

@@ -31,7 +31,7 @@ def umqtt_simple(job):
 
     client = MQTTClient("device", job["host"], ssl=context(job), keepalive=60)
     client.set_callback(print)
-    report = attempt(client.connect, True, 5)
+    report = attempt(client.connect, True, job.get("timeout", 5))
     report["later"] = [
         attempt(client.publish, b"topic", b"secret")["class"],
         attempt(client.subscribe, b"topic")["class"],

@@ -7,5 +7,5 @@ class RTC:
     """A clock that shows the host's time and can not be set."""
 
     def datetime(self):
-        now = time.gmtime()
-        return (*now[:3], now[6], *now[3:6], 0)
+        year, month, day, hour, minute, second, weekday = time.gmtime()[:7]
+        return year, month, day, weekday, hour, minute, second, 0
