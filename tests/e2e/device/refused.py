@@ -118,10 +118,25 @@ def poll_first(job):
             return {"class": "end"}
 
 
+class Recorder:
+    """A socket that notes the first byte of all that is written to it: a TLS record's type."""
+
+    def __init__(self, raw):
+        self.raw = raw
+        self.types = []
+        self.readinto = raw.readinto if hasattr(raw, "readinto") else raw.recv_into
+        self.close = raw.close
+
+    def write(self, buf):
+        self.types.append(buf[0])
+        return self.raw.write(buf) if hasattr(self.raw, "write") else self.raw.send(buf)
+
+
 def later_calls(job):
     """Every call after a refusal raises the same error, and both sockets are closed."""
-    raw = raw_socket(job)
-    stream = context(job).wrap_socket(raw, do_handshake_on_connect=False)
+    recorder = Recorder(raw_socket(job))
+    raw = recorder.raw
+    stream = context(job).wrap_socket(recorder, do_handshake_on_connect=False)
     first = None
     try:
         stream.write(CONNECT)
@@ -144,7 +159,12 @@ def later_calls(job):
             same.append(False)
         except ats_trust.TrustError as error:
             same.append(error is first)
-    return {"same": same, "closed": is_closed(raw), "code": first.code}
+    return {
+        "same": same,
+        "closed": is_closed(raw),
+        "code": first.code,
+        "types": sorted(set(recorder.types)),
+    }
 
 
 def poll_after(job):
