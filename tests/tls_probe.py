@@ -134,7 +134,7 @@ def _step(connection, step):
     name, arguments = step[0], step[1:]
     try:
         if name == "write":
-            return connection.write(arguments[0].encode())
+            return connection.write(arguments[0].encode(), *arguments[1:])
         if name == "send":
             return connection.send(arguments[0].encode())
         if name == "readinto":

@@ -1,8 +1,8 @@
 """The objects of the host's `tls`: calls, attributes, streams, and what it does with secrets."""
 
-import asyncio
 import errno
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -11,11 +11,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 import tls_parity
 import tls_pki as pki
 import tls_servers as servers
 from ats_trust_tools import micropython_tls
+from ats_trust_tools.micropython_tls import path, records, verdict
+from ats_trust_tools.micropython_tls.codes import Flag
 from tls_cases import EC, RSA, client_certificate, simple
 from tls_pki import HOST
 
@@ -38,6 +41,7 @@ READS = {
     "in parts": [["write", "q"], ["read", 2], ["recv", 100], ["recv", 100], ["readinto", 10]],
     "filled": [["write", "q"], ["readinto", 10], ["readinto", 2]],
     "sent": [["send", "q"], ["sendall", "r"], ["read", 4], ["write", ""], ["read", 0]],
+    "cut": [["write", "query", 3], ["write", "query", 1, 2], ["read", 6]],
     "closed": [["write", "q"], ["close"], ["close"], ["cipher_"]],
     "unknown": [["getpeercert", True], ["nothing"]],
 }
@@ -217,8 +221,7 @@ def _use_credentials(tls):
     device = pki.issue(pki.name("device"), pki.key(EC, 5), ca=True)
     context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
     context.load_cert_chain(device.der, device.private_der)
-    quiet = Scripted([])
-    context.wrap_socket(quiet, server_hostname=HOST, do_handshake_on_connect=False)
+    context.wrap_socket(Written(), server_hostname=HOST, do_handshake_on_connect=False)
 
 
 def test_key_of_another_certificate(tls):
@@ -227,11 +230,11 @@ def test_key_of_another_certificate(tls):
     other = pki.issue(pki.name("device"), pki.key(EC, 6), ca=True)
     context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
     context.load_cert_chain(device.der, other.private_der)
-    quiet = Scripted([])
+    quiet = Written()
     with pytest.raises(OSError) as raised:
         context.wrap_socket(quiet, server_hostname=HOST)
     assert not isinstance(raised.value, ssl.SSLError)
-    assert quiet.written == b""
+    assert quiet.data == b""
 
 
 def test_memoryview_ends_with_the_callback(tls):
@@ -247,6 +250,55 @@ def test_memoryview_ends_with_the_callback(tls):
     assert len(kept) == 3
     with pytest.raises(ValueError):
         bytes(kept[0])
+
+
+def accept_everything(presented, suite, context, host):
+    """In place of the verdict: any chain is good, up to the first anchor."""
+    return [*map(path.Step, [*presented, *context.anchors], [Flag(0)] * 9)]
+
+
+def test_openssl_has_the_second_vote(tls, monkeypatch):
+    """Were Mbed TLS's verdict rebuilt wrongly, OpenSSL still refuses the chain."""
+    _, middle, leaf = pki.chain()
+    other = pki.issue(pki.name("Root"), pki.key(EC, 9), ca=True)
+    monkeypatch.setattr(verdict, "judge", accept_everything)
+    with servers.serving(servers.answering(servers.context(leaf, middle)), 1) as (port, saw):
+        context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(other.der)
+        with _connected(port) as sock, pytest.raises(OSError) as raised:
+            context.wrap_socket(sock, server_hostname=HOST)
+    assert raised.value.args == (-31232, "MBEDTLS_ERR_SSL_BAD_CERTIFICATE")
+    assert not isinstance(raised.value, ssl.SSLError)
+    assert saw[0][0] == "tls"  # an alert, and no data
+
+
+def test_judged_certificate_is_the_one_used(tls, monkeypatch):
+    """The certificate that was judged and the one whose key was proved must be the same."""
+    root, middle, leaf = pki.chain()
+    genuine = pki.issue(pki.name("leaf"), pki.key(EC, 7), middle, sans=[x509.DNSName(HOST)])
+    monkeypatch.setattr(records, "certificates", lambda _: [genuine.der, middle.der])
+    with servers.serving(servers.answering(servers.context(leaf, middle)), 1) as (port, _):
+        context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(root.der)
+        with _connected(port) as sock, pytest.raises(OSError) as raised:
+            context.wrap_socket(sock, server_hostname=HOST)
+    assert raised.value.args == (-31232, "MBEDTLS_ERR_SSL_BAD_CERTIFICATE")
+
+
+def test_anchors_of_another_connection(tls):
+    """What one handshake taught OpenSSL is forgotten with it; only the context's anchors stay."""
+    root, middle, leaf = pki.chain()
+    other = pki.issue(pki.name("Other"), pki.key(EC, 9), ca=True)
+    with servers.serving(servers.answering(servers.context(leaf, middle)), 2) as (port, _):
+        for anchor in (root, other):
+            context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+            context.load_verify_locations(anchor.der)
+            with _connected(port) as sock:
+                if anchor is root:
+                    context.wrap_socket(sock, server_hostname=HOST)
+                else:
+                    with pytest.raises(ValueError):
+                        context.wrap_socket(sock, server_hostname=HOST)
 
 
 def test_install_is_idempotent(tls):
@@ -269,99 +321,20 @@ def test_install_leaves_a_real_module_alone():
     subprocess.run([sys.executable, "-c", code], check=True, env=environment, timeout=30)
 
 
-class Scripted:
-    """A stream that gives the bytes it was told to, None where it would block."""
+class Written:
+    """A stream that has nothing to read and keeps what is written."""
 
-    def __init__(self, reads, room=10**6):
-        self.reads = list(reads)
-        self.room = room
-        self.written = b""
-        self.closed = False
-
-    def read(self, n=-1):
-        return self.reads.pop(0) if self.reads else b""
-
-    readline = read
+    data = b""
 
     def readinto(self, buf):
-        data = self.read()
-        if data is None:
-            return None
-        buf[: len(data)] = data
-        return len(data)
+        return None
 
     def write(self, buf):
-        if self.room == 0:
-            self.room = 4
-            return None
-        part = bytes(buf[: self.room])
-        self.room -= len(part)
-        self.written += part
-        return len(part)
-
-    def close(self):
-        self.closed = True
-
-
-def run(call, stream):
-    return asyncio.run(call(micropython_tls.Stream(stream)))
-
-
-def test_stream_reads():
-    """read(n) gives what comes first, read() everything; would-block is waited for."""
-    assert run(lambda s: s.read(4), Scripted([None, b"ab", b"cd"])) == b"ab"
-    assert run(lambda s: s.read(), Scripted([None, b"ab", None, b"cd", b""])) == b"abcd"
-    assert run(lambda s: s.readexactly(3), Scripted([b"a", None, b"bc"])) == b"abc"
-    assert run(lambda s: s.readline(), Scripted([b"a", None, b"b\n", b"c"])) == b"ab\n"
-    assert run(lambda s: s.readinto(bytearray(4)), Scripted([None, b"abc"])) == 3
-    with pytest.raises(EOFError):
-        run(lambda s: s.readexactly(3), Scripted([b"a", b""]))
-
-
-def test_stream_writes():
-    """write sends what it can, drain the rest; wait_closed closes."""
-
-    async def talk(stream):
-        stream.write(b"0123456789")
-        sent = stream.s.written
-        stream.write(b"more")
-        await stream.drain()
-        stream.close()
-        await stream.wait_closed()
-        return sent
-
-    below = Scripted([], room=6)
-    assert run(talk, below) == b"012345"
-    assert below.written == b"0123456789more"
-    assert below.closed
-
-
-def test_stream_over_tls(tls):
-    """The Stream drives a deferred, non-blocking handshake and carries the data."""
-    root, middle, leaf = pki.chain()
-
-    async def talk(port):
-        sock = _connected(port)
-        sock.setblocking(False)
-        context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
-        context.load_verify_locations(root.der)
-        stream = micropython_tls.Stream(
-            context.wrap_socket(sock, server_hostname=HOST, do_handshake_on_connect=False)
-        )
-        stream.write(b"question")
-        await stream.drain()
-        answer = await stream.readexactly(11)
-        await stream.wait_closed()
-        return answer
-
-    with servers.serving(servers.answering(servers.context(leaf, middle)), 1) as (port, saw):
-        assert asyncio.run(talk(port)) == b"hi question"
-    assert saw == [["data", "question"]]
+        self.data += bytes(buf)
+        return len(buf)
 
 
 def _connected(port):
-    import socket
-
     sock = socket.create_connection(("127.0.0.1", port))
     sock.settimeout(servers.SECONDS)
     return sock

@@ -33,6 +33,10 @@ PLAIN = {
     "an empty record": bytes.fromhex("1603030000"),
     "a record too long": bytes.fromhex("160303ffff") + bytes(100),
     "a message too long": bytes.fromhex("160303000402ffffff"),
+    "a message too long, in pieces": b"".join(
+        bytes.fromhex("1603034000") + (b"\x02\x00\x9c\x40" if first else bytes(4)) + bytes(16380)
+        for first in (True, False, False)
+    ),
     "ServerHello cut short": bytes.fromhex("16030300060200000203031500"),
     "ServerHelloDone first": bytes.fromhex("16030300040e000000"),
     "Certificate first": bytes.fromhex("16030300070b000003000000"),

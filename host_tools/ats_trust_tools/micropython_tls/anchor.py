@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ats_trust_tools.micropython_tls import path, x509
+from ats_trust_tools.micropython_tls import extensions, path, x509
+from ats_trust_tools.micropython_tls.names import same_name
 
 
 def for_path(steps: Sequence[path.Step]) -> list[bytes]:
@@ -25,7 +26,7 @@ def for_path(steps: Sequence[path.Step]) -> list[bytes]:
     if any(authority.extensions & _NOT_LOOKED_AT for authority in authorities):
         return [stripped(authority) for authority in authorities]
     top = authorities[-1]
-    if top.version == 3 and top.is_ca and x509.same_name(top.issuer, top.subject):
+    if top.version == 3 and top.is_ca and same_name(top.issuer, top.subject):
         return [top.raw]
     return [stripped(top)]
 
@@ -46,10 +47,10 @@ def stripped(certificate: x509.Certificate) -> bytes:
 
 
 _NOT_LOOKED_AT = {
-    x509.OID_NAME_CONSTRAINTS,
-    x509.OID_POLICY_CONSTRAINTS,
-    x509.OID_INHIBIT_ANY_POLICY,
-    x509.OID_EXT_KEY_USAGE,
+    extensions.OID_NAME_CONSTRAINTS,
+    extensions.OID_POLICY_CONSTRAINTS,
+    extensions.OID_INHIBIT_ANY_POLICY,
+    extensions.OID_EXT_KEY_USAGE,
 }
 
 # sha256WithRSAEncryption

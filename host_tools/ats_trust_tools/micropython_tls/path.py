@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from ats_trust_tools.micropython_tls.codes import Code, Flag, MbedError
-from ats_trust_tools.micropython_tls.x509 import Certificate, PublicKey, same_name, signed_by
+from ats_trust_tools.micropython_tls.names import same_name
+from ats_trust_tools.micropython_tls.x509 import Certificate, PublicKey, signed_by
 
 
 @dataclass

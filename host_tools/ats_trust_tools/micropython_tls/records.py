@@ -61,12 +61,12 @@ class Flight:
         if record[0] != HANDSHAKE:
             self._other(record)
             return [(-1, b"", record)]
+        if self._partial and len(self._partial) + len(record) > _MOST_CONTENT:
+            raise MbedError(Code.SSL_BAD_INPUT_DATA)  # the pieces do not fit Mbed TLS's buffer
         self._partial += record[HEADER_BYTES:]
         found = []
         while len(self._partial) >= 4:
             end = 4 + int.from_bytes(self._partial[1:4], "big")
-            if end > _MOST_CONTENT:
-                raise MbedError(Code.SSL_BAD_INPUT_DATA)  # more than Mbed TLS's buffer holds
             if len(self._partial) < end:
                 break
             message, self._partial = self._partial[:end], self._partial[end:]
@@ -76,8 +76,6 @@ class Flight:
             self._done = self._done or message[0] == SERVER_HELLO_DONE
             again = record[:3] + len(message).to_bytes(2, "big") + message
             found.append((message[0], message[4:], again))
-        if len(self._partial) > _MOST_CONTENT:
-            raise MbedError(Code.SSL_INVALID_RECORD)
         return found
 
     def _other(self, record: bytes) -> None:
