@@ -168,6 +168,15 @@ def both_identities(ciphers=None):
     )
 
 
+def many_faults(trusted=True):
+    root, middle, leaf = pki.chain(
+        kinds=("rsa1024", "rsa1024", RSA),
+        leaf={**OLD, "sans": [x509.DNSName("x.test")], "purposes": [pki.CLIENT_AUTH]},
+    )
+    other = pki.issue(pki.name("Other"), pki.key(EC, 9), ca=True)
+    return case(leaf, middle, trust=root if trusted else other)
+
+
 YEAR = timedelta(days=365)
 OLD = {"start": -2 * YEAR, "end": -YEAR}
 NEW = {"start": YEAR, "end": 2 * YEAR}
@@ -190,9 +199,8 @@ CASES = {
     "expired, name and usage": lambda: simple(
         leaf={**OLD, "sans": [x509.DNSName("x.test")], "purposes": [pki.CLIENT_AUTH]}
     ),
-    "more faults than the text holds": lambda: simple(
-        "rsa1024", leaf={**OLD, "sans": [x509.DNSName("x.test")], "purposes": [pki.CLIENT_AUTH]}
-    ),
+    "many faults": many_faults,
+    "more faults than the text holds": lambda: many_faults(trusted=False),
     "wrong name": lambda: simple(leaf={"sans": [x509.DNSName("other.test")]}),
     "name in another case": lambda: simple(leaf={"sans": [x509.DNSName("HOST.Test")]}),
     "wildcard": lambda: simple(leaf={"sans": [x509.DNSName("*.test")]}),

@@ -48,3 +48,9 @@ def test_stream_that_would_block(both, what, deferred, stream):
     steps = [["patiently", "write", "question"], ["drive"], ["patiently", "read", 10], ["close"]]
     told = {**told, "nonblocking": True, "deferred": deferred, "stream": stream, "steps": steps}
     both(handle, told)
+
+
+def test_too_many_faults_have_no_text(both):
+    """MicroPython has room for 255 bytes of text; with more there is only the number."""
+    outcome = both(*CASES["more faults than the text holds"]())
+    assert outcome["error"] == ["OSError", -9984, "MBEDTLS_ERR_X509_CERT_VERIFY_FAILED"]
