@@ -103,7 +103,8 @@ def explain(error, flight, judge, refusals, find):
         if isinstance(cause, TrustError):
             if cause.code != "unknown_issuer":
                 return cause
-        elif cause and not isinstance(cause, (OSError, ValueError)):
+        elif cause and (cause is not error or not isinstance(cause, (OSError, ValueError))):
+            # Those two come from the TLS; from our own code each would be a bug.
             return PeerRejected("internal", repr(cause), stage)
     if isinstance(error, OSError) and (code > -256 or code == _CONNECTION_EOF):
         network = flight.error or (OSError(_ECONNRESET) if flight.eof else None)
