@@ -53,5 +53,10 @@ class _Watched:
     CERT_REQUIRED = tls.CERT_REQUIRED
 
 
-_Watched.SSLContext = SSLContext
+def provide(context_class):
+    """Make another class `tls.SSLContext`."""
+    _Watched.SSLContext = context_class
+
+
+provide(SSLContext)
 sys.modules["tls"] = _Watched
