@@ -242,6 +242,12 @@ class TestMistakes(_Case):
             sequence(integer(1)),
             sequence(integer(0), secret, curve),  # SEC1 is version 1.
             sequence(integer(2), secret, curve),
+            sequence(integer(1), element(0x0C, FAKE_SECRET), curve),
+            pkcs8(EC_PUBLIC_KEY + element(0x30, bytes(60)), sequence(integer(1), secret * 6)),
+            pkcs8(
+                EC_PUBLIC_KEY + element(0x30, bytes(60)),
+                sequence(integer(1), element(0x04, bytes(195))),
+            ),
             sequence(secret, integer(1)),
             sequence(integer(1), secret, curve, b"\xa1"),
             sequence(integer(1), secret, curve, element(0xA1, integer(5))),
@@ -261,10 +267,10 @@ class TestMistakes(_Case):
 
     def test_too_large(self):
         """Files of more than any real one has are refused before they are decoded."""
-        huge = sequence(integer(1), element(0x04, bytes(9000)))
+        huge = sequence(integer(1), element(0x04, bytes(13000)))
         for source in (huge, pem("PRIVATE KEY", huge), b"x\n" * 20000, b"x" * 40000):
-            self.refused(_RSA_CERT, source, "key=")
-            self.refused(write(self, source), rsa_key(), "cert=")
+            self.refused(_RSA_CERT, source, "key=", "too large")
+            self.refused(write(self, source), rsa_key(), "cert=", "too large")
 
     def test_missing_file(self):
         """A file that is not there is named."""

@@ -46,6 +46,12 @@ class TestHello(Case):
                     )
         self.assertIn("\\x16\\x02", found.detail)
 
+    def test_record_types(self):
+        """Each of the four types of records is TLS."""
+        for kind in (20, 21, 22, 23):
+            first = bytes([kind, 3, 3, 0, 1])
+            self.check((PeerRejected, "protocol_error", "hello"), PROTOCOL, flight_of(first=first))
+
     def test_alerts(self):
         """The server's alert says whether suites, versions or something else did not agree."""
         for alert, code in (
@@ -207,6 +213,7 @@ class TestHandshake(Case):
                     ClientRefused, "client_refused", error, answered=2, asked=True, alert=number
                 )
                 self.assertIn(str(number), found.detail)
+                self.assertIn("asked for a certificate", found.detail)
         self.after(ClientRefused, "client_refused", EOF, answered=1, asked=True, eof=True)
         self.after(
             ClientRefused,

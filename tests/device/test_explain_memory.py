@@ -123,6 +123,7 @@ class TestMemory(Case):
         self.assertIn("3000", found.detail)
         flight = flight_of(chain=CHAIN, answered=1, asked=True, alert=40)
         self.check(heap_error, OSError(-0x7780), flight, judge)
+        self.check(heap_error, OSError(104), flight, judge)
         self.network(113, OSError(-113), flight_of(chain=CHAIN, error=OSError(113)), judge)
 
 

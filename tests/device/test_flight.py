@@ -67,6 +67,13 @@ class TestPieces(unittest.TestCase):
         self.assertEqual(flight.chain, EC_KEYS)
         self.assertTrue(flight.finished)
 
+    def test_end(self):
+        """The handshake has ended with the last byte of the server's Finished, not before."""
+        flight = Flight(Raw(EC_FLIGHT), lambda keys: None)
+        for count in range(1, len(EC_FLIGHT) + 1):
+            pull(flight, 1)
+            self.assertEqual(flight.finished, count == len(EC_FLIGHT))
+
     def test_would_block(self):
         """Reads that would block in between change nothing."""
         pieces = []

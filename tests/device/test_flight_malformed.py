@@ -34,6 +34,11 @@ class TestAlerts(unittest.TestCase):
         self.assertIsNone(flight.alert)
         self.assertFalse(flight.finished)
 
+    def test_half(self):
+        """Half an alert is none, and neither is a record of another kind."""
+        self.assertIsNone(seen(alert(2, 40)[:-1]).alert)
+        self.assertIsNone(seen(_HELLO + record(23, b"\x02\x28")).alert)
+
     def test_warning(self):
         """A warning after which the server goes on is not what ended the handshake."""
         for size in (1, 2, 5000):
@@ -57,6 +62,12 @@ class TestAlerts(unittest.TestCase):
                 flight = seen(data, size)
                 self.assertEqual((flight.first, flight.chain), (data[:5], []))
                 self.assertIsNone(flight.fault)
+
+    def test_not_tls_any_more(self):
+        """After a record that is none nothing is looked at, whatever it looks like."""
+        for bad in (b"\x18\x03\x03\x00\x00", b"\x13\x03\x03\x00\x00", b"\x16\x02\x03\x00\x00"):
+            for data in (bad + EC_FLIGHT, _HELLO + bad + EC_FLIGHT):
+                self.assertEqual(seen(data).chain, [])
 
     def test_hung_up(self):
         """A server that hangs up is noticed, wherever in the flight."""

@@ -61,6 +61,7 @@ class TestAccepted(_Case):
         self.accepted(_RSA, chains.RSA_INT, chains.RSA_LEAF)
         self.accepted(_RSA, chains.EC_CROSS, chains.EC_INT, chains.LEAF)
         self.accepted(roots.EC_ROOT, chains.EC_INT, chains.LEAF, anchors=[roots.EC_ROOT])
+        self.accepted(_EC, chains.LEAF)
 
     def test_names(self):
         """The host may stand in any dNSName, in capitals, or under a wildcard."""
@@ -164,6 +165,9 @@ class TestName(_Case):
         for host in ("a.b.wild.test.example", "wild.test.example"):
             self.leaf("name_mismatch", chains.LEAF, host=host)
         self.leaf("name_mismatch", chains.WILD_PART)
+        other = chains.LEAF.replace(b"*.wild", b"x.wild")
+        self.leaf("name_mismatch", other, host="y.wild.test.example")
+        self.leaf("name_mismatch", other, host="long.wild.test.example")
         self.leaf("name_mismatch", chains.WILD_TOP, host="test.example")
         self.leaf("name_mismatch", chains.WILD_TOP, host="example")
 
@@ -245,6 +249,13 @@ class TestConstraints(_Case):
         ):
             self.rejected("name_constraint", _EC, chains.CONSTRAINED, leaf, host=host)
             self.accepted(_EC, chains.EC_INT, leaf, host=host)
+
+    def test_only_excluded(self):
+        """Where nothing is permitted by name, all is permitted that is not excluded."""
+        issuer = chains.CONSTRAINED.replace(b"\x82\x0ctest", b"\x86\x0ctest")
+        self.accepted(_EC, issuer, chains.OUTSIDE, host="board.other.example")
+        host = "board.secret.test.example"
+        self.rejected("name_constraint", _EC, issuer, chains.EXCLUDED, host=host)
 
     def test_any_intermediate(self):
         """The constraints of every intermediate hold, not those of the lowest alone."""
@@ -328,6 +339,8 @@ class TestHeap(_Case):
         self.addCleanup(setattr, heap, "free", heap.free)
         heap.free = lambda: frees.pop(0)
         self.assertEqual(_judge(*_GOOD).free, 9000)
+        frees = [30000, None, 40000]
+        self.assertEqual(_judge(*_GOOD).free, 30000)
 
 
 if __name__ == "__main__":

@@ -98,6 +98,21 @@ class TestRsa(unittest.TestCase):
         if value < 1 << 2048:
             self.assertIs(_rsa(value.to_bytes(256, "big")), False)
 
+    def test_one_number(self):
+        """A number above the modulus is refused even if it stands for a good signature."""
+        padded = b"\x00\x01" + b"\xff" * 202 + b"\x00" + _PREFIX + _DIGEST
+        n = (1 << 2047) + 1
+        value = int.from_bytes(padded, "big")
+        self.assertIs(_rsa(padded, ("rsa", n, 1)), True)
+        self.assertIs(_rsa((value + n).to_bytes(256, "big"), ("rsa", n, 1)), False)
+
+    def test_least_padding(self):
+        """Eight octets of padding are the fewest."""
+        for fill, expected in ((8, True), (7, False), (0, False)):
+            padded = b"\x00\x01" + b"\xff" * fill + b"\x00" + _PREFIX + _DIGEST
+            key = ("rsa", (1 << 8 * len(padded)) - 1, 1)
+            self.assertIs(_rsa(padded, key), expected)
+
     def test_padding(self):
         """Of all paddings exactly one is right; with exponent 1 the signature is the padding."""
         key = ("rsa", (1 << 2048) - 1, 1)
@@ -236,6 +251,25 @@ class TestEcdsa(unittest.TestCase):
             EC_POINT[:-1] + bytes([EC_POINT[-1] ^ 1]),
         ):
             self.assertIs(_ecdsa(EC_SIGNATURE, key=("secp256r1", point)), False)
+
+    def test_forged_by_the_point(self):
+        """With a digest of zeros and r = s = x of the key, only the checks of the point refuse."""
+
+        def forged(x, y):
+            signature = sequence(integer(x % _P % _N), integer(x % _P % _N))
+            point = b"\x04" + x.to_bytes(32, "big") + y.to_bytes(32, "big")
+            return _ecdsa(signature, ("secp256r1", point), bytes(32))
+
+        x, y = int.from_bytes(EC_POINT[1:33], "big"), int.from_bytes(EC_POINT[33:], "big")
+        self.assertIs(forged(x, y), True)
+        self.assertIs(forged(x, y ^ 1), False)
+        self.assertIs(forged(x ^ 1, y), False)
+        self.assertIs(forged(1, 1), False)
+        # The point on the curve with x = 5, whose coordinates fit in 32 octets with p added, too.
+        b = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+        y = pow(5 * 5 * 5 - 3 * 5 + b, (_P + 1) // 4, _P)
+        self.assertIs(forged(5, y), True)
+        self.assertIs(forged(5 + _P, y), False)
 
     def test_infinity(self):
         """A sum that is the point at infinity is no signature."""
