@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from e2e.device_run import Interpreter, job_for, run_job, run_jobs
+from e2e.device_run import CPython, Interpreter, job_for, run_job, run_jobs
 from e2e.doors import Door, Doors
 from e2e.test_impostors import EXPECTED
 from interpreters import MicroPython
@@ -104,6 +104,36 @@ def test_small_heaps(doors: Doors, newest_micropython: MicroPython, name: str | 
     assert len(codes) > 1
     if name is not None:
         assert sent_nothing(door)
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        (_IMPOSTOR, "MemoryError"),
+        (_IMPOSTOR, "KeyError"),
+        ("same-name-other-key", "MemoryError"),
+    ],
+)
+def test_exception_at_every_line_with_an_impostor(doors: Doors, name: str, error: str) -> None:
+    """Whichever line of the library raises, an impostor is refused and gets nothing."""
+    outcomes = _at_every_line(doors, name, error)
+    assert [place for place, outcome in outcomes if outcome == "accepted"] == []
+    assert sent_nothing(doors.open("rsa", impostor=name))
+
+
+def test_no_memory_at_every_line(doors: Doors) -> None:
+    """Whichever line runs out of memory, the server is not blamed for it."""
+    outcomes = _at_every_line(doors, None, "MemoryError")
+    assert {outcome for _, outcome in outcomes} <= {"accepted", "heap", "MemoryError"}, outcomes
+
+
+def _at_every_line(doors: Doors, name: str | None, error: str) -> list[tuple[str, str]]:
+    door = doors.open("rsa", impostor=name)
+    door.visits()
+    report = run_job(CPython(), "traced", {**job_for(door), "error": error}, timeout=120)
+    outcomes: list[tuple[str, str]] = report["outcomes"]
+    assert len(outcomes) > 300
+    return outcomes
 
 
 _BUNDLE_FAULTS = {
