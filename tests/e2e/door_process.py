@@ -15,6 +15,7 @@ import traceback
 from typing import Any
 
 from ats_trust_tools.emulate import Emulator
+from ats_trust_tools.emulate.pki import DeviceKey
 from ats_trust_tools.emulate.profiles import to_der
 
 
@@ -39,6 +40,10 @@ class Doors:
     def root(self, number: int, name: str) -> bytes:
         """The self-signed root certificate `name` of an emulator's authorities, DER."""
         return to_der(self._emulators[number].pki.root(name))
+
+    def device(self, number: int, kind: DeviceKey) -> tuple[bytes, bytes]:
+        """A device's certificate and key, DER."""
+        return self._emulators[number].pki.device_der(kind)
 
     def chain(self, number: int) -> tuple[bytes, ...]:
         """The first chain that an emulator sends, DER, leaf first."""

@@ -45,6 +45,11 @@ class Door:
         certificate, key = self._call("client_certificate", kind)
         return certificate, key
 
+    def device(self, kind: str) -> tuple[bytes, bytes]:
+        """The same certificate and key, DER."""
+        certificate, key = self._doors.ask("device", self._number, kind)
+        return certificate, key
+
     def write_device(self, name: str, **options: Any) -> Path:
         """Write a device blob for this door into its folder."""
         return Path(self._call("write_device", self.folder / name, **options))
