@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,27 @@ def test_several_connections(doors: Doors, interpreter: Interpreter) -> None:
     report = run_job(interpreter, "several", job)
     assert report == {"class": "accepted", "loaded": 5, "failed": "OSError"}
     assert sum(seen.handshake_complete for seen in door.visits()) == 5
+
+
+def test_a_server_with_tls13(doors: Doors, interpreter: Interpreter) -> None:
+    """A server with AWS's default policy, which prefers TLS 1.3, is met in TLS 1.2 by a board."""
+    if interpreter.offers_tls13:
+        pytest.skip("no board's MicroPython offers TLS 1.3, as this build does")
+    door = doors.open("both", tls13=True)
+    door.visits()
+    assert outcome(run_job(interpreter, "connect", job_for(door))) == "ECDSA"
+    [seen] = door.visits()
+    assert (seen.version, seen.server_name) == ("TLSv1.2", door.host)
+
+
+@pytest.mark.parametrize("program", ["connect", "refused"])
+def test_nobody_there(doors: Doors, interpreter: Interpreter, program: str) -> None:
+    """A port on which nobody listens is the network's fault: an OSError."""
+    door = doors.open("rsa")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    report = run_job(interpreter, program, {**job_for(door), "port": port, "way": "asyncio_own"})
+    assert report["class"] == "OSError"
 
 
 def test_clock_before_the_bundle(doors: Doors, interpreter: Interpreter) -> None:
