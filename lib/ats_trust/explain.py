@@ -62,6 +62,8 @@ _REMEDIES = {
     " the pins; else treat this as an attack.",
     "key_not_proven": "The server showed a certificate without having its private key. Treat this"
     " as an attack.",
+    "not_verified": "The port's own TLS refuses this chain for a reason of its own. Do not use"
+    " this server; if it is AWS IoT Core, please report it.",
     "malformed": "A certificate can not be decoded. Do not use this server.",
     "unsupported_extension": "A certificate has a critical extension that this TLS does not know,"
     " such as name constraints; it has to be refused.",
@@ -106,6 +108,8 @@ def explain(error, flight, judge, refusals, find):
         elif cause and (cause is not error or not isinstance(cause, (OSError, ValueError))):
             # Those two come from the TLS; from our own code each would be a bug.
             return PeerRejected("internal", repr(cause), stage)
+    if code < -255 and not refusals and flight.chain and _scarce(judge):
+        return HeapError("heap", _left(judge), stage)
     if isinstance(error, OSError) and (code > -256 or code == _CONNECTION_EOF):
         network = flight.error or (OSError(_ECONNRESET) if flight.eof else None)
     else:
@@ -152,9 +156,8 @@ def _scarce(judge):
 def _after_chain(flight, judge, code, network):
     """The chain was accepted, yet the handshake did not end."""
     said = flight.alert is not None
-    if said or code < -255:
-        if _scarce(judge):
-            return HeapError("heap", _left(judge), "handshake")
+    if said and _scarce(judge):
+        return HeapError("heap", _left(judge), "handshake")
     if flight.answered and (said or flight.asked and network):
         detail = "alert %d" % flight.alert if said else "it hung up"
         if flight.asked:
@@ -164,6 +167,8 @@ def _after_chain(flight, judge, code, network):
         return network
     if code < -255 and not flight.answered and not said:
         return PeerRejected("key_not_proven", "error %d" % code, "handshake")
+    if not code:
+        return PeerRejected("not_verified", "the TLS refused what passed here", "certificate")
     return PeerRejected("protocol_error", "error %d" % code, "handshake")
 
 

@@ -65,7 +65,7 @@ class Flight(io.IOBase):
             return None
         try:
             count = self._recv(buf)
-        except OSError as error:
+        except Exception as error:
             return self._failed(error)
         if count == 0:
             self.eof = True
@@ -83,7 +83,7 @@ class Flight(io.IOBase):
             self.answered += 1
         try:
             return self._send(buf)
-        except OSError as error:
+        except Exception as error:
             return self._failed(error)
 
     def ioctl(self, request, arg):
@@ -107,6 +107,9 @@ class Flight(io.IOBase):
         self._script = self._head = None
 
     def _failed(self, error):
+        if not isinstance(error, OSError):
+            self.fault = self.fault or error
+            return -5
         code = error.args[0] if error.args else 0
         if code in _EAGAIN:
             return None

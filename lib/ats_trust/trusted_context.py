@@ -111,6 +111,7 @@ class TrustedContext:
             return self._bundle.find(keys, self.endpoint.roles)
 
         def load_anchors(keys):
+            judge.free = heap.free()
             for certificate in find(keys):
                 judge.anchors.append(hashlib.sha256(certificate).digest())
                 try:

@@ -238,8 +238,12 @@ class TestHandshake(Case):
         """Anything else after the chain is a server that does not keep to TLS."""
         self.after(PeerRejected, "protocol_error", OSError(-0x7700), answered=1)
         self.after(PeerRejected, "protocol_error", OSError(5))
-        self.after(PeerRejected, "protocol_error", VERIFY_FAILED)
         self.after(PeerRejected, "protocol_error", OSError(-0x7780), alert=80)
+
+    def test_refused_by_the_tls(self):
+        """A chain that the judge accepts and the TLS refuses is not verified."""
+        expected = (PeerRejected, "not_verified", "certificate")
+        self.check(expected, VERIFY_FAILED, flight_of(chain=CHAIN), judge_of(accepted=True))
 
     def test_own_error(self):
         """An error of our own after the handshake stays what it is."""

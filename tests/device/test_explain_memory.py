@@ -115,6 +115,18 @@ class TestMemory(Case):
                 find=find_of(trimmed(roots.P384)),
             )
 
+    def test_ambiguous_number(self):
+        """A number that may mean a bad key or no memory for it is memory's while that is scarce."""
+        for free, kind, code in (
+            (3000, HeapError, "heap"),
+            (30000, PeerRejected, "protocol_error"),
+            (None, PeerRejected, "protocol_error"),
+        ):
+            judge = judge_of(free=free)
+            self.check(
+                (kind, code, "certificate"), OSError(-0x3B00), flight_of(chain=CHAIN), judge
+            )
+
     def test_after_the_chain(self):
         """With little memory left a failure after the chain is for want of it; a break is not."""
         judge = judge_of(accepted=True, free=3000)
