@@ -22,7 +22,7 @@ def work(job):
         outcomes.add(_connect(context, job))
         gc.collect()
         gc.collect()
-        files[i] = len(os.listdir("/proc/self/fd"))
+        files[i] = len(os.listdir("/dev/fd"))
         if MICROPYTHON:
             heap[i] = gc.mem_alloc()
     return {"outcomes": sorted(outcomes), "heap": heap, "files": files}
