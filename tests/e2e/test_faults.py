@@ -55,8 +55,8 @@ def test_exceptions_with_the_genuine_server(
         elif report["class"] == "PeerRejected":
             # After the last step these two can not be told from the TLS's own.
             tls = key in ("_check OSError", "_check ValueError")
-            code = "protocol_error" if tls else "internal"
-            assert report["code"] == code, (key, report)
+            codes = ("protocol_error", "not_verified") if tls else ("internal",)
+            assert report["code"] in codes, (key, report)
 
 
 @pytest.mark.parametrize("name", [None, _IMPOSTOR])
@@ -78,13 +78,13 @@ def test_little_memory(doors: Doors, micropython: MicroPython, name: str | None)
     is for lack of memory says so: it is neither the server's fault nor the network's."""
     door = doors.open("rsa", impostor=name)
     door.visits()
-    job = {**job_for(door), "from": 2_000, "to": 20_000, "step": 128}
+    job = {**job_for(door), "from": 2_000, "to": 26_000, "step": 128}
     options = ("-X", "heapsize=320k")
     report = run_job(micropython, "starved", job, options=options, timeout=120)
     outcomes = report["outcomes"]
     good = "accepted" if name is None else EXPECTED[name][1]
     assert outcomes.keys() <= {good, "heap", "MemoryError"}, outcomes
-    assert outcomes[good] > 10 and outcomes["heap"] > 10, outcomes
+    assert outcomes[good] > 20 and outcomes["heap"] > 20, outcomes
     if name is not None:
         assert sent_nothing(door)
 
