@@ -147,7 +147,8 @@ def _load(source, argument):
     try:
         file = io.BytesIO(source) if isinstance(source, (bytes, bytearray)) else open(source, "rb")
     except OSError as error:
-        if len(source) > 100:  # The content itself: never to be repeated.
+        if len(source) > 100 or "--" in source or "\n" in source:
+            # It may be the content itself: never to be repeated.
             raise ConfigError("bad_credentials", argument + "= is no path: pass content as bytes")
         raise ConfigError(
             "bad_credentials",

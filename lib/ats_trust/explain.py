@@ -11,11 +11,12 @@ from .errors import ClientRefused, HeapError, PeerRejected, TrustError
 
 # Mbed TLS's error numbers (mbedtls/error.h of 3.6). A number is the sum of a high part, by module,
 # and a low one below 0x80. First: no memory, in its various modules.
-_NO_MEMORY = (-0x2880, -0x3F80, -0x4D00, -0x5180, -0x6180, -0x7F00)
+_NO_MEMORY = (-0x2880, -0x3F80, -0x4D80, -0x5180, -0x6180, -0x7F00)
 _NO_MEMORY_LOW = (0x10, 0x6A)
 _X509_EXTENSIONS = -0x2500
 _X509 = (-0x2F80, -0x2080)
 _CONNECTION_EOF = -0x7280
+_EPIPE = 32
 _ECONNRESET = 104
 _RECORD_LIMIT = 16384
 
@@ -46,8 +47,8 @@ _REMEDIES = {
     " does. If this is your own server, configure its full chain.",
     "bad_intermediate": "An intermediate certificate is not allowed to sign others, or did not"
     " sign this one. Do not use this server.",
-    "bad_signature": "The certificate bears the name of a trusted root, but the root's key did not"
-    " sign it. Treat this as an attack.",
+    "bad_signature": "A certificate names a trusted issuer whose key did not sign it. Treat this"
+    " as an attack.",
     "expired": "If the board's clock is right, the server's operator must renew the certificate.",
     "not_yet_valid": "Check the board's clock first: ats_trust.set_clock().",
     "name_mismatch": "The server has a good certificate, but for another name. Check the"
@@ -62,8 +63,6 @@ _REMEDIES = {
     " the pins; else treat this as an attack.",
     "key_not_proven": "The server showed a certificate without having its private key. Treat this"
     " as an attack.",
-    "not_verified": "The port's own TLS refuses this chain for a reason of its own. Do not use"
-    " this server; if it is AWS IoT Core, please report it.",
     "malformed": "A certificate can not be decoded. Do not use this server.",
     "unsupported_extension": "A certificate has a critical extension that this TLS does not know,"
     " such as name constraints; it has to be refused.",
@@ -98,7 +97,8 @@ def explain(error, flight, judge, refusals, find):
     code = error.args[0] if isinstance(error, OSError) and error.args else 0
     code = code if isinstance(code, int) else 0
     for cause in refusals + [flight.fault, error]:
-        if isinstance(cause, MemoryError) or is_no_memory(code):
+        # RuntimeError: the stack was too deep already when the program called.
+        if isinstance(cause, (MemoryError, RuntimeError)) or _is_no_memory(code):
             return HeapError("heap", _left(judge), stage)
         if isinstance(cause, DerError):
             return PeerRejected("malformed", cause.detail, stage)
@@ -115,9 +115,16 @@ def explain(error, flight, judge, refusals, find):
     else:
         network = None
     if judge.accepted:
+        if not isinstance(error, OSError):
+            # Mbed TLS follows names up to the root even where a signature on the way is wrong.
+            if _scarce(judge):
+                return HeapError("heap", _left(judge), "certificate")
+            return PeerRejected("bad_signature", "below the root", "certificate")
         return _after_chain(flight, judge, code, network)
     if flight.first and (not 20 <= flight.first[0] <= 23 or flight.first[1] != 3):
         return PeerRejected("not_tls", "it began with " + repr(flight.first), stage)
+    if flight.alert == 80:
+        return OSError(_ECONNRESET)  # internal_error: the server's passing trouble.
     if flight.alert is not None:
         kind = {40: "no_shared_suite", 70: "no_common_version"}.get(flight.alert, "protocol_error")
         return PeerRejected(kind, "alert %d" % flight.alert, stage)
@@ -138,7 +145,7 @@ def explain(error, flight, judge, refusals, find):
     return _untrusted(flight, judge, find)
 
 
-def is_no_memory(code):
+def _is_no_memory(code):
     """Return whether an OSError with this number means that memory ran out."""
     if isinstance(code, int) and code < -255:
         return -(-code & 0x7F80) in _NO_MEMORY or -code & 0x7F in _NO_MEMORY_LOW
@@ -158,7 +165,8 @@ def _after_chain(flight, judge, code, network):
     said = flight.alert is not None
     if said and _scarce(judge):
         return HeapError("heap", _left(judge), "handshake")
-    if flight.answered and (said or flight.asked and network):
+    hung_up = flight.eof or network and network.args[0] in (_EPIPE, _ECONNRESET)
+    if flight.answered and (said or flight.asked and hung_up):
         detail = "alert %d" % flight.alert if said else "it hung up"
         if flight.asked:
             detail += " after it had asked for a certificate"
@@ -167,8 +175,6 @@ def _after_chain(flight, judge, code, network):
         return network
     if code < -255 and not flight.answered and not said:
         return PeerRejected("key_not_proven", "error %d" % code, "handshake")
-    if not code:
-        return PeerRejected("not_verified", "the TLS refused what passed here", "certificate")
     return PeerRejected("protocol_error", "error %d" % code, "handshake")
 
 

@@ -20,6 +20,7 @@ from .x509 import names
 
 _HEAD = 512  # Bytes of a certificate within which both its names must end.
 _MOST = 10  # Certificates that are looked at; Mbed TLS refuses longer chains itself.
+_GCM = 24  # Bytes that AES-GCM adds to a record in TLS 1.2: RFC 5288, 3.
 _POLL = 3
 _CLOSE = 4
 _EAGAIN = (11, 35, 10035)
@@ -52,6 +53,8 @@ class Flight(io.IOBase):
         self._have = 0  # Bytes of it.
         self._left = 0  # Bytes of this record still to come.
         self._changed = False  # ChangeCipherSpec has passed: the rest is encrypted.
+        self._sealed = 16  # Bytes of the server's Finished still to come; in one record or more.
+        self._fatal = False  # The alert that is coming is one.
         self._head = bytearray(_HEAD)  # The part of a message that is looked at.
         self._filled = 0  # Bytes of it.
         self._script = self._messages(on_chain)
@@ -135,11 +138,16 @@ class Flight(io.IOBase):
             if not self._changed:
                 if self._record[0] == 22:
                     self._feed(data, pos, stop)
-                elif self._record[0] == 21 and not self._left:
-                    self.alert = data[stop - 1]
+                elif self._record[0] == 21:
+                    if self._left + stop - pos == 2:
+                        self._fatal = data[pos] == 2  # A warning is no end: it is passed over.
+                    if self._fatal and not self._left:
+                        self.alert = data[stop - 1]
             elif self._record[0] == 22 and not self._left:
-                self.finished = True
-                return
+                self._sealed -= (self._record[3] << 8 | self._record[4]) - _GCM
+                if self._sealed <= 0:
+                    self.finished = True
+                    return
             pos = stop
 
     def _begin_record(self):
@@ -149,8 +157,6 @@ class Flight(io.IOBase):
         self._left = self._record[3] << 8 | self._record[4]
         if self._record[0] == 20:
             self._changed = True
-        elif self._record[0] == 22:
-            self.alert = None  # It was a warning: the server goes on.
         if not 20 <= self._record[0] <= 23 or self._record[1] != 3:
             self.release()  # Not TLS: Mbed TLS will say so.
 

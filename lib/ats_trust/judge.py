@@ -71,12 +71,15 @@ class Judge:
         if first:
             return
         self._strong(certificate, depth)
+        self._usage(certificate, depth)
         if depth:
+            # Mbed TLS takes some malformed marks for one.
+            if not certificate.is_ca():
+                _reject("bad_intermediate", _who(depth) + " is no CA")
             constraints = certificate.dns_constraints()
             if constraints:
                 self._constraints.append(constraints)
             return
-        self._usage(certificate)
         self._name(certificate)
         self.accepted = True
 
@@ -118,12 +121,12 @@ class Judge:
         if not key[0] or key[0] == "rsa" and key[1] >> 2047 == 0:
             _reject("weak_key", _who(depth) + " has a key that is too short or of an odd kind")
 
-    def _usage(self, certificate):
+    def _usage(self, certificate, depth):
         purposes = certificate.extended_key_usage()
         if purposes is not None and _SERVER_AUTH not in purposes and _ANY_USAGE not in purposes:
-            _reject("wrong_usage", "the certificate is not for servers")
+            _reject("wrong_usage", _who(depth) + " is not for servers")
         usage = certificate.key_usage()
-        if usage is not None and not usage & 0x80:
+        if not depth and usage is not None and not usage & 0x80:
             _reject("wrong_usage", "the certificate's key may not sign a handshake")
 
     def _name(self, certificate):
@@ -143,7 +146,7 @@ class Judge:
                 "name_mismatch", "%s was asked for, the certificate is for %s" % (self.host, shown)
             )
         for permitted, excluded in self._constraints:
-            for name in names:
+            for name in names + [host]:  # A wildcard may stand for a host that is excluded.
                 if permitted and not any(_within(name, tree) for tree in permitted):
                     _reject("name_constraint", "a name outside what an intermediate may vouch for")
                 if any(_within(name, tree) for tree in excluded):

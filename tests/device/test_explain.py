@@ -31,6 +31,11 @@ from ats_trust.explain import explain
 class TestHello(Case):
     """Before any certificate was seen."""
 
+    def test_trouble(self):
+        """A server that reports its own trouble before its certificate may be asked again."""
+        flight = flight_of(alert=80, first=b"\x15\x03\x03\x00\x02", eof=True)
+        self.network(104, OSError(-0x7780), flight)
+
     def test_not_tls(self):
         """A server whose first bytes are no TLS record does not speak TLS."""
         for first in (
@@ -57,7 +62,6 @@ class TestHello(Case):
         for alert, code in (
             (40, "no_shared_suite"),
             (70, "no_common_version"),
-            (80, "protocol_error"),
             (112, "protocol_error"),
             (0, "protocol_error"),
         ):
@@ -241,9 +245,21 @@ class TestHandshake(Case):
         self.after(PeerRejected, "protocol_error", OSError(-0x7780), alert=80)
 
     def test_refused_by_the_tls(self):
-        """A chain that the judge accepts and the TLS refuses is not verified."""
-        expected = (PeerRejected, "not_verified", "certificate")
+        """A chain that the judge accepts and the TLS refuses has a wrong signature in it."""
+        expected = (PeerRejected, "bad_signature", "certificate")
         self.check(expected, VERIFY_FAILED, flight_of(chain=CHAIN), judge_of(accepted=True))
+
+    def test_silence(self):
+        """A network that fails after the server asked for a certificate is no refusal."""
+        judge = judge_of(accepted=True)
+        for number in (110, 9, 113):
+            flight = flight_of(chain=CHAIN, answered=1, asked=True, error=OSError(number))
+            self.network(number, OSError(number), flight, judge)
+        for number in (32, 104):
+            flight = flight_of(chain=CHAIN, answered=1, asked=True, error=OSError(number))
+            self.check(
+                (ClientRefused, "client_refused", "handshake"), OSError(number), flight, judge
+            )
 
     def test_own_error(self):
         """An error of our own after the handshake stays what it is."""

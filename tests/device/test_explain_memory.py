@@ -29,7 +29,7 @@ from ats_trust.errors import BundleError, HeapError, PeerRejected, TrustError
 from ats_trust.explain import explain
 
 # Every number that was seen when memory ran out, and those with a low part added.
-_OUT_OF_MEMORY = (12, 16, -16, -10368, -17040, -20864, -24960, -0x7F00, -0x3F80, -0x4D00, -0x296A)
+_OUT_OF_MEMORY = (12, 16, -16, -10368, -17040, -20864, -24960, -0x7F00, -0x3F80, -0x4D80, -0x296A)
 
 
 class TestMemory(Case):
@@ -38,7 +38,7 @@ class TestMemory(Case):
     def test_numbers(self):
         """Every number that stands for no memory, at every stage, is a HeapError."""
         for number in _OUT_OF_MEMORY:
-            self.assertTrue(module.is_no_memory(number), number)
+            self.assertTrue(module._is_no_memory(number), number)
             for flight, judge, stage in (
                 (flight_of(), judge_of(), "hello"),
                 (flight_of(chain=CHAIN), judge_of(), "certificate"),
@@ -64,7 +64,7 @@ class TestMemory(Case):
             -17280,
             -19968,
         ):
-            self.assertFalse(module.is_no_memory(number), number)
+            self.assertFalse(module._is_no_memory(number), number)
 
     def test_exceptions(self):
         """A MemoryError in the callback, while an anchor was loaded, or anywhere, is one."""
@@ -115,8 +115,24 @@ class TestMemory(Case):
                 find=find_of(trimmed(roots.P384)),
             )
 
+    def test_verdict_below_the_root(self):
+        """A wrong signature below the root is memory's fault while that is scarce."""
+        for free, kind, code in (
+            (3000, HeapError, "heap"),
+            (30000, PeerRejected, "bad_signature"),
+            (None, PeerRejected, "bad_signature"),
+        ):
+            judge = judge_of(accepted=True, free=free)
+            self.check((kind, code, "certificate"), flight=flight_of(chain=CHAIN), judge=judge)
+
+    def test_deep_stack(self):
+        """A stack that was too deep already is no fault of the server."""
+        for refusals in ([], [RuntimeError("maximum recursion depth exceeded")]):
+            error = RuntimeError("maximum recursion depth exceeded")
+            self.check((HeapError, "heap", "hello"), error, refusals=refusals)
+
     def test_ambiguous_number(self):
-        """A number that may mean a bad key or no memory for it is memory's while that is scarce."""
+        """A number for a bad key or no memory for it means memory while that is scarce."""
         for free, kind, code in (
             (3000, HeapError, "heap"),
             (30000, PeerRejected, "protocol_error"),

@@ -2,7 +2,7 @@
 
 import unittest
 
-from _flights import EC_KEYS, RSA_KEYS, Raw, pull, record, records, seen
+from _flights import EC_KEYS, RSA_KEYS, Raw, alert, pull, record, records, seen
 from data_flights import EC_FLIGHT, NO_SUITE_FLIGHT, RSA_FLIGHT, TLS13_FLIGHT
 
 from ats_trust.flight import Flight
@@ -37,6 +37,12 @@ class TestRecorded(unittest.TestCase):
                 flight = seen(data, size)
                 self.assertEqual((flight.alert, flight.chain), (number, []))
                 self.assertFalse(flight.finished)
+
+    def test_warning(self):
+        """A warning is no end, so it is not kept."""
+        for size in (1, 2, 6, 7):
+            self.assertIsNone(seen(alert(1, 112), size).alert)
+            self.assertEqual(seen(alert(1, 112) + alert(2, 40), size).alert, 40)
 
 
 class TestPieces(unittest.TestCase):
@@ -126,6 +132,18 @@ class TestStream(unittest.TestCase):
         flight.release()
         self.assertEqual(flight.readinto(buffer), 11)
         self.assertEqual(bytes(buffer[:11]), b"application")
+
+    def test_finished_in_pieces(self):
+        """A Finished message in two records has passed when all of it has."""
+        parts = records(RSA_FLIGHT)[:-1]
+        half = record(22, bytes(24 + 8))
+        raw = Raw(b"".join(parts) + half)
+        flight = Flight(raw, lambda keys: None)
+        pull(flight, 5000)
+        self.assertFalse(flight.finished)
+        flight = Flight(Raw(b"".join(parts) + half + half), lambda keys: None)
+        pull(flight, 5000)
+        self.assertTrue(flight.finished)
 
     def test_released(self):
         """Once released it only passes on: nothing more is looked at."""

@@ -234,6 +234,19 @@ class TestKeys(_Case):
         self.leaf("wrong_usage", chains.CLIENT_ONLY)
         self.leaf("wrong_usage", chains.NOT_SIGNING)
 
+    def test_usage_of_an_intermediate(self):
+        """An intermediate that states purposes must state servers."""
+        self.rejected("wrong_usage", _EC, chains.CLIENT_ONLY, chains.LEAF)
+
+    def test_mark_of_a_ca(self):
+        """Only TRUE in basicConstraints, as DER writes it, makes an intermediate a CA."""
+        at = chains.EC_INT.find(b"\x55\x1d\x13")
+        at = chains.EC_INT.find(b"\x01\x01\xff", chains.EC_INT.find(b"\x04", at + 3))
+        self.assertTrue(at > 0)
+        for mark in (b"\x01\x01\x01", b"\x02\x01\x01", b"\x01\x01\x00"):
+            issuer = chains.EC_INT[:at] + mark + chains.EC_INT[at + 3 :]
+            self.rejected("bad_intermediate", _EC, issuer, chains.LEAF)
+
 
 class TestConstraints(_Case):
     def test_within(self):
@@ -249,6 +262,13 @@ class TestConstraints(_Case):
         ):
             self.rejected("name_constraint", _EC, chains.CONSTRAINED, leaf, host=host)
             self.accepted(_EC, chains.EC_INT, leaf, host=host)
+
+    def test_behind_a_wildcard(self):
+        """A host that is excluded is refused though a wildcard stands for it."""
+        host = b"a.wild.test.example"
+        issuer = chains.CONSTRAINED.replace(b"secret.test.example", host)
+        self.rejected("name_constraint", _EC, issuer, chains.LEAF, host=host.decode())
+        self.accepted(_EC, issuer, chains.LEAF, host="b.wild.test.example")
 
     def test_only_excluded(self):
         """Where nothing is permitted by name, all is permitted that is not excluded."""
