@@ -49,6 +49,7 @@ class Flight(io.IOBase):
         self.alert = self.fault = self.error = None
         self.chain_bytes = self.answered = 0
         self.asked = self.finished = self.eof = False
+        self.links = []  # The Judge's: of use until the handshake goes on after the chain.
         self._record = bytearray(5)  # The header of this record, as far as it has come.
         self._have = 0  # Bytes of it.
         self._left = 0  # Bytes of this record still to come.
@@ -66,6 +67,8 @@ class Flight(io.IOBase):
             # The handshake is over. Hold Mbed TLS back here, or it would now wait for the first
             # bytes of the application; `release` lets it go on.
             return None
+        if self._script and self.links:
+            self.links.clear()  # The chain was accepted: make room for what comes now.
         try:
             count = self._recv(buf)
         except Exception as error:

@@ -122,7 +122,7 @@ class TrustedContext:
             return self._bundle.find(keys, self._roles)
 
         def load_anchors(keys):
-            judge.free = heap.free()
+            judge.ample = heap.ample()
             for certificate in find(keys):
                 judge.anchors.append(hashlib.sha256(certificate).digest())
                 try:
@@ -142,6 +142,7 @@ class TrustedContext:
 
         inner.verify_callback = see
         flight = Flight(sock, load_anchors)
+        flight.links = judge.links
         secured = inner.wrap_socket(
             flight, server_hostname=self._host, do_handshake_on_connect=False
         )
@@ -179,8 +180,7 @@ class TrustedContext:
 
 def _unless_scarce(error):
     """Return MemoryError while memory is scarce, else `error`: the TLS has one word for both."""
-    left = heap.free()
-    return error if left is None or left >= heap.AMPLE else MemoryError()
+    return MemoryError() if heap.ample() is False else error
 
 
 context = TrustedContext

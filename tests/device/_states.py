@@ -49,7 +49,7 @@ def flight_of(**fields):
     return state
 
 
-def judge_of(*certificates, accepted=False, free=None):
+def judge_of(*certificates, accepted=False, ample=None):
     """The Judge after it saw these, none of them an anchor, the highest first."""
     judge = Judge("board.test.example", "20300101000000")
     for above, certificate in enumerate(certificates):
@@ -60,7 +60,7 @@ def judge_of(*certificates, accepted=False, free=None):
     judge.accepted = accepted
     if accepted:
         judge.lowest = 0
-    judge.free = free
+    judge.ample = ample
     return judge
 
 

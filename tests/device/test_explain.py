@@ -191,7 +191,7 @@ class TestCertificate(Case):
 
     def test_forged_even_when_memory_was_short(self):
         """The signature itself decides: a forged one is forged however little was free."""
-        judge = judge_of(chains.EC_INT, chains.LEAF, free=1000)
+        judge = judge_of(chains.EC_INT, chains.LEAF, ample=False)
         self.refused("bad_signature", judge=judge, find=find_of(trimmed(roots.EC_TWIN)))
 
 
@@ -247,7 +247,8 @@ class TestHandshake(Case):
     def test_refused_by_the_tls(self):
         """A chain that the judge accepts and the TLS refuses has a wrong signature in it."""
         expected = (PeerRejected, "bad_signature", "certificate")
-        self.check(expected, VERIFY_FAILED, flight_of(chain=CHAIN), judge_of(accepted=True))
+        judge = judge_of(EC, chains.EC_INT, chains.EC_INT, accepted=True)
+        self.check(expected, VERIFY_FAILED, flight_of(chain=CHAIN), judge)
 
     def test_silence(self):
         """A network that fails after the server asked for a certificate is no refusal."""

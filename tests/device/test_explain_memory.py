@@ -24,7 +24,6 @@ from _states import (
 )
 
 from ats_trust import explain as module
-from ats_trust import heap
 from ats_trust.errors import BundleError, HeapError, PeerRejected, TrustError
 from ats_trust.explain import explain
 
@@ -92,37 +91,47 @@ class TestMemory(Case):
     def test_broken_way_up(self):
         """A way up that breaks off while memory is short is not held against the server."""
         flight = flight_of(chain=CHAIN)
-        for free, kind, code in (
-            (heap.AMPLE - 1, HeapError, "heap"),
-            (heap.AMPLE, PeerRejected, "bad_intermediate"),
+        for ample, kind, code in (
+            (False, HeapError, "heap"),
+            (True, PeerRejected, "bad_intermediate"),
             (None, PeerRejected, "bad_intermediate"),
         ):
-            judge = judge_of(chains.LEAF, free=free)
+            judge = judge_of(chains.LEAF, ample=ample)
             self.check((kind, code, "certificate"), flight=flight, judge=judge, find=find_of(EC))
 
     def test_signature_that_can_not_be_checked(self):
-        """A signature with another hash can not be checked here: then free memory decides."""
+        """A signature with another hash can not be checked here: then memory decides."""
         chain = (LEAF, keys_of(roots.P384))
-        for free, kind, code in (
-            (1000, HeapError, "heap"),
-            (50000, PeerRejected, "bad_signature"),
+        for ample, kind, code in (
+            (False, HeapError, "heap"),
+            (True, PeerRejected, "bad_signature"),
             (None, PeerRejected, "bad_signature"),
         ):
             self.check(
                 (kind, code, "certificate"),
                 flight=flight_of(chain=chain),
-                judge=judge_of(roots.P384, chains.LEAF, free=free),
+                judge=judge_of(roots.P384, chains.LEAF, ample=ample),
                 find=find_of(trimmed(roots.P384)),
             )
 
     def test_verdict_below_the_root(self):
-        """A wrong signature below the root is memory's fault while that is scarce."""
-        for free, kind, code in (
-            (3000, HeapError, "heap"),
-            (30000, PeerRejected, "bad_signature"),
+        """A chain whose signatures are good after all was refused for lack of memory."""
+        flight = flight_of(chain=CHAIN)
+        forged = chains.LEAF[:-1] + bytes([chains.LEAF[-1] ^ 1])
+        for ample in (True, False, None):
+            judge = judge_of(EC, chains.EC_INT, chains.LEAF, accepted=True, ample=ample)
+            self.check((HeapError, "heap", "certificate"), flight=flight, judge=judge)
+            judge = judge_of(EC, chains.EC_INT, forged, accepted=True, ample=ample)
+            self.check((PeerRejected, "bad_signature", "certificate"), flight=flight, judge=judge)
+
+    def test_signature_below_the_root_that_can_not_be_checked(self):
+        """Below the root, too, memory decides where the signature can not."""
+        for ample, kind, code in (
+            (False, HeapError, "heap"),
+            (True, PeerRejected, "bad_signature"),
             (None, PeerRejected, "bad_signature"),
         ):
-            judge = judge_of(accepted=True, free=free)
+            judge = judge_of(roots.P384, roots.P384, accepted=True, ample=ample)
             self.check((kind, code, "certificate"), flight=flight_of(chain=CHAIN), judge=judge)
 
     def test_deep_stack(self):
@@ -133,22 +142,21 @@ class TestMemory(Case):
 
     def test_ambiguous_number(self):
         """A number for a bad key or no memory for it means memory while that is scarce."""
-        for free, kind, code in (
-            (3000, HeapError, "heap"),
-            (30000, PeerRejected, "protocol_error"),
+        for ample, kind, code in (
+            (False, HeapError, "heap"),
+            (True, PeerRejected, "protocol_error"),
             (None, PeerRejected, "protocol_error"),
         ):
-            judge = judge_of(free=free)
+            judge = judge_of(ample=ample)
             self.check(
                 (kind, code, "certificate"), OSError(-0x3B00), flight_of(chain=CHAIN), judge
             )
 
     def test_after_the_chain(self):
         """With little memory left a failure after the chain is for want of it; a break is not."""
-        judge = judge_of(accepted=True, free=3000)
+        judge = judge_of(accepted=True, ample=False)
         heap_error = (HeapError, "heap", "handshake")
-        found = self.check(heap_error, OSError(-17280), flight_of(chain=CHAIN), judge)
-        self.assertIn("3000", found.detail)
+        self.check(heap_error, OSError(-17280), flight_of(chain=CHAIN), judge)
         flight = flight_of(chain=CHAIN, answered=1, asked=True, alert=40)
         self.check(heap_error, OSError(-0x7780), flight, judge)
         self.check(heap_error, OSError(104), flight, judge)
@@ -200,7 +208,7 @@ class TestAll(unittest.TestCase):
             judge_of(chains.EC_INT, chains.LEAF),
             judge_of(roots.P384, chains.LEAF),
             judge_of(accepted=True),
-            judge_of(accepted=True, free=100),
+            judge_of(accepted=True, ample=False),
         ]
         finds = (find_of(), find_of(EC), lambda keys: [RSA])
         for error in errors:
@@ -213,7 +221,7 @@ class TestAll(unittest.TestCase):
         try:
             found = explain(error, flight, judge, [], find)
         except Exception as escaped:
-            states = (error, flight.chain, flight.alert, flight.answered, judge.top)
+            states = (error, flight.chain, flight.alert, flight.answered, judge.links)
             self.fail("%r for %r" % (escaped, states))
         if isinstance(found, TrustError):
             self.assertIn(found.code, module._REMEDIES)

@@ -145,6 +145,15 @@ class TestStream(unittest.TestCase):
         pull(flight, 5000)
         self.assertTrue(flight.finished)
 
+    def test_links(self):
+        """What the judge noted of the chain is dropped as soon as the handshake goes on."""
+        flight = Flight(Raw(EC_FLIGHT), lambda keys: flight.links.append(keys))
+        buffer = bytearray(64)
+        while not flight.links:
+            flight.readinto(buffer)
+        flight.readinto(buffer)
+        self.assertEqual(flight.links, [])
+
     def test_released(self):
         """Once released it only passes on: nothing more is looked at."""
         flight = Flight(Raw(EC_FLIGHT), lambda keys: self.fail())

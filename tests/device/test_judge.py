@@ -7,7 +7,7 @@ import data_chains as chains
 import data_roots as roots
 from _made import NOW, refusal, trimmed
 
-from ats_trust import heap, judge
+from ats_trust import judge
 from ats_trust.bundle import name_key
 from ats_trust.der import DerError
 from ats_trust.errors import ConfigError, PeerRejected
@@ -89,10 +89,6 @@ class TestAccepted(_Case):
                 self.assertFalse(seen.accepted)
             self.assertEqual(seen.lowest, 3 - count)
 
-    def test_nothing_remembered(self):
-        """Of a chain that begins with an anchor nothing is kept for an explanation."""
-        self.assertIsNone(_judge(*_GOOD).top)
-
 
 class TestAnchor(_Case):
     def test_none_loaded(self):
@@ -116,7 +112,7 @@ class TestAnchor(_Case):
         self.rejected("unknown_issuer", _EC)
 
     def test_remembered(self):
-        """Of the highest certificate issuer, algorithm, digest and signature are kept."""
+        """What it takes to check a signature again is kept, not the certificate."""
         seen = Judge(_HOST, NOW)
         data = bytearray(chains.EC_INT)
         seen.see(memoryview(data), 1)
@@ -124,15 +120,18 @@ class TestAnchor(_Case):
         found = Certificate(chains.EC_INT)
         expected = (
             name_key(_EC, *Certificate(_EC).subject),
+            name_key(chains.EC_INT, *found.subject),
             "ecdsa-sha256",
             _sha256(chains.EC_INT[found.tbs[0] : found.tbs[1]]),
             chains.EC_INT[found.signature[0] : found.signature[1]],
+            found.key(),
         )
         for i in range(len(data)):
             data[i] = 0
-        self.assertEqual(seen.top, expected)
+        self.assertEqual(seen.links, [expected])
         refusal(self, PeerRejected, "unknown_issuer", seen.see, chains.LEAF, 0)
-        self.assertEqual(seen.top, expected)
+        self.assertEqual(seen.links[0], expected)
+        self.assertEqual(len(seen.links), 2)
 
     def test_lowest(self):
         """The depth that was seen last is kept, also when it was refused."""
@@ -349,18 +348,6 @@ class TestMalformed(_Case):
                 except (PeerRejected, DerError):
                     pass
                 data[position] ^= change
-
-
-class TestHeap(_Case):
-    def test_least(self):
-        """The least free memory that was seen is kept, None where it is not known."""
-        self.assertIsNone(_judge(*_GOOD).free)
-        frees = [30000, 9000, 12000]
-        self.addCleanup(setattr, heap, "free", heap.free)
-        heap.free = lambda: frees.pop(0)
-        self.assertEqual(_judge(*_GOOD).free, 9000)
-        frees = [30000, None, 40000]
-        self.assertEqual(_judge(*_GOOD).free, 30000)
 
 
 if __name__ == "__main__":

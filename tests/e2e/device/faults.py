@@ -55,7 +55,7 @@ def exceptions_around_the_judge(job):
         (flight.Flight, "_watch"),
         (flight.Flight, "_names"),
         (heap, "preflight"),
-        (heap, "free"),
+        (heap, "ample"),
         (stream.TrustedStream, "_check"),
         (stream.TrustedStream, "_settle"),
         (trusted_context.TrustedContext, "_native"),
