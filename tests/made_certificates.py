@@ -1,4 +1,4 @@
-"""Certificates for tests of the host tools, made in one call each; every deviation is a keyword."""
+"""Certificates for tests, made in one call each; every deviation is a keyword."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

@@ -30,8 +30,8 @@ def own_anchor(certificate: bytes, manifest: Manifest, now: datetime) -> tuple[A
     view = load(certificate)
     _refuse_amazon(parts, view, manifest)
     _refuse_not_root(parts, view)
-    _refuse_not_ca(certificate, view)
     _refuse_weak(view)
+    _refuse_not_ca(certificate, view)
     if now > parts.not_after:
         raise ToolError(
             f"it expired on {parts.not_after:%Y-%m-%d}; no board would accept anything below it"

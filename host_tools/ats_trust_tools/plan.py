@@ -94,8 +94,8 @@ def select_roots(
 def in_order(choices: Iterable[Choice], prefer: str) -> list[Choice]:
     """Order anchors: "speed" puts those of RSA servers first, "memory" those of ECDSA servers.
 
-    Legacy roots come last in any case; among equals the given order stays. On small boards an RSA chain is the faster to
-    authenticate, an ECDSA chain the one that needs less memory.
+    Legacy roots come last in any case; among equals the given order stays. On small boards an
+    RSA chain is the faster to authenticate, an ECDSA chain the one that needs less memory.
     """
     first = "rsa" if prefer == "speed" else "ecdsa"
 

@@ -26,6 +26,8 @@ def __getattr__(name):
         # Also called for submodules: on MicroPython `from . import clock` asks here first.
         loaded = __import__("ats_trust." + (module or name), None, None, (name,))
     except ImportError:
+        if module:
+            raise
         raise AttributeError(name)
     value = getattr(loaded, name) if module else loaded
     globals()[name] = value

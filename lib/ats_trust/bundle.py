@@ -86,8 +86,7 @@ class Bundle:
             while pos < end:
                 use, start, pos = self._entry(file, pos, end)
                 if use & roles:
-                    file.seek(start)
-                    head = file.read(min(_HEAD, pos - start))
+                    head = self._read(file, start, min(_HEAD, pos - start))
                     a, b = x509.names(head)[2:]
                     key = name_key(head, a, b)
                     if key in keys and keys.index(key) <= best:
@@ -188,8 +187,11 @@ class Bundle:
         return pos + start, pos + start + length
 
     def _read(self, file, pos, count):
-        file.seek(pos)
-        data = file.read(count)
+        try:
+            file.seek(pos)
+            data = file.read(count)
+        except OSError as error:
+            raise self._damaged("OSError %s" % error.args[0])
         if len(data) != count:
             raise self._damaged("cut off")
         return data

@@ -79,7 +79,7 @@ def _certificate(source):
         raise ConfigError("bad_credentials", "cert= is a %s, not a certificate" % label)
     try:
         a, stop = der.only(data, 0, len(data), der.SEQUENCE)
-        if data[a] == der.INTEGER:
+        if der.header(data, a, stop)[0] == der.INTEGER:
             raise ConfigError("bad_credentials", "cert= is a private key: swapped with key=?")
         der.expect(data, a, stop, der.SEQUENCE)
     except der.DerError as error:
@@ -101,9 +101,9 @@ def _private_key(source):
 
 
 def _plain_key(data, curve):
-    """Return what `_private_key` does; curve: OID element that PKCS#8 states outside, or None."""
+    """Return what `_private_key` does; curve: what PKCS#8 states outside of the key, or None."""
     a, stop = der.only(data, 0, len(data), der.SEQUENCE)
-    if data[a] == der.SEQUENCE:
+    if der.header(data, a, stop)[0] == der.SEQUENCE:
         tag = der.header(data, der.expect(data, a, stop, der.SEQUENCE)[1], stop)[0]
         # A SEQUENCE first is a certificate, or EncryptedPrivateKeyInfo: that ends in OCTET STRING.
         what = "encrypted: decrypt it first" if tag == der.OCTET_STRING else "not a private key"
@@ -116,9 +116,9 @@ def _plain_key(data, curve):
         e, f = der.expect(data, c, d, der.OID)
         oid = bytes(data[e:f])
         k, m = der.expect(data, d, stop, der.OCTET_STRING)
-        if oid not in (_RSA_OID, _EC_OID) or curve:
+        if oid not in (_RSA_OID, _EC_OID) or curve is not None:
             raise ConfigError("bad_credentials", "key= is neither RSA nor EC")
-        return _plain_key(bytes(data[k:m]), bytes(data[f:d]) if oid == _EC_OID else None)
+        return _plain_key(bytes(data[k:m]), bytes(data[f:d]) if oid == _EC_OID else b"")
     if tag != der.OCTET_STRING or version != 1:
         der.fail("tag %d in the key" % tag)
     # SEC1, RFC 5915: version, secret, [0] curve, [1] public point.
@@ -145,8 +145,11 @@ def _plain_key(data, curve):
 def _load(source, argument):
     """Return (PEM label or "" for DER, the DER bytes)."""
     try:
-        file = io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb")
+        file = io.BytesIO(source) if isinstance(source, (bytes, bytearray)) else open(source, "rb")
     except OSError as error:
+        if len(source) > 100 or "--" in source or "\n" in source:
+            # It may be the content itself: never to be repeated.
+            raise ConfigError("bad_credentials", argument + "= is no path: pass content as bytes")
         raise ConfigError(
             "bad_credentials",
             "%s=%s can not be read (OSError %s)" % (argument, source, error.args[0]),
@@ -226,17 +229,22 @@ def _blob(path):
             der.fail("format %d" % number)
         host, pos = _text(data, pos, stop)
         port, pos = der.integer(data, pos, stop)
+        if not 0 < port < 65536:
+            der.fail("port %d" % port)
         client_id, pos = _text(data, pos, stop)
         certificate = pos
         pos = der.expect(data, pos, stop, der.SEQUENCE)[1]
         a, b = der.only(data, pos, stop, der.OCTET_STRING)
         return host, port, client_id, data[certificate:pos], data[a:b]
-    except (der.DerError, UnicodeError) as error:
+    except der.DerError as error:
         raise ConfigError(
-            "bad_credentials", "%s is no device blob, or damaged: %s" % (path, error.args[-1])
+            "bad_credentials", "%s is no device blob, or damaged: %s" % (path, error.detail)
         )
 
 
 def _text(data, pos, stop):
     a, b = der.expect(data, pos, stop, der.UTF8_STRING)
-    return data[a:b].decode(), b
+    try:
+        return data[a:b].decode(), b
+    except UnicodeError:
+        der.fail("text")

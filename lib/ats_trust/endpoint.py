@@ -16,7 +16,13 @@ ROLE_OWN = 0x40
 _SUFFIXES = (
     ("amazonaws.com", "aws"),
     ("amazonaws.com.cn", "aws-cn"),
-    ("api.aws", "aws"),
+    ("api.aws", "aws"),  # Dual-stack names, here and below.
+    ("api.amazonwebservices.com.cn", "aws-cn"),
+    ("api.amazonwebservices.eu", "aws-eusc"),
+    ("api.aws.ic.gov", "aws-iso"),
+    ("api.aws.scloud", "aws-iso-b"),
+    ("api.cloud-aws.adc-e.uk", "aws-iso-e"),
+    ("api.aws.hci.ic.gov", "aws-iso-f"),
     ("amazonaws.eu", "aws-eusc"),
     ("c2s.ic.gov", "aws-iso"),
     ("sc2s.sgov.gov", "aws-iso-b"),
@@ -68,11 +74,11 @@ def parse(host):
             head = name[: -len(suffix)].rstrip(".")
             if not head:
                 _refuse(host, "names no endpoint, only AWS's domain")
-            return _aws(name, head.split("."), partition)
+            return _aws(name, head.split("."), partition, not suffix.startswith("api."))
     return Endpoint(name, "custom", "", "", 8883, ROLE_OWN | ROLE_ATS)
 
 
-def _aws(name, labels, partition):
+def _aws(name, labels, partition, older):
     region = labels[-1]
     service = labels[-2] if len(labels) > 1 else ""
     front = labels[:-2]
@@ -94,8 +100,9 @@ def _aws(name, labels, partition):
             _refuse(name, "is an AWS name, but not of an AWS IoT endpoint")
     elif last == "greengrass-ats":
         kind, port = "greengrass", 8443
-    elif not last.endswith("-ats") and service == "iot" and region in _LEGACY_REGIONS.split():
-        kind = "data-legacy"
+    elif older and service == "iot" and not last.endswith("-ats"):
+        if region in _LEGACY_REGIONS.split():
+            kind = "data-legacy"
     roles = ROLE_ATS | ROLE_LEGACY if kind == "data-legacy" else ROLE_ATS
     return Endpoint(name, kind, partition, region, port, roles)
 

@@ -5,17 +5,18 @@ release, and one of them stands for a wrong root, a missing intermediate and lac
 Rule: a lack of memory is never reported as the server's fault.
 """
 
-from . import heap
+from .bundle import name_key
 from .der import DerError
 from .errors import ClientRefused, HeapError, PeerRejected, TrustError
 
 # Mbed TLS's error numbers (mbedtls/error.h of 3.6). A number is the sum of a high part, by module,
 # and a low one below 0x80. First: no memory, in its various modules.
-_NO_MEMORY = (-0x2880, -0x3F80, -0x4D00, -0x5180, -0x6180, -0x7F00)
+_NO_MEMORY = (-0x2880, -0x3F80, -0x4D80, -0x5180, -0x6180, -0x7F00)
 _NO_MEMORY_LOW = (0x10, 0x6A)
 _X509_EXTENSIONS = -0x2500
 _X509 = (-0x2F80, -0x2080)
 _CONNECTION_EOF = -0x7280
+_EPIPE = 32
 _ECONNRESET = 104
 _RECORD_LIMIT = 16384
 
@@ -46,8 +47,8 @@ _REMEDIES = {
     " does. If this is your own server, configure its full chain.",
     "bad_intermediate": "An intermediate certificate is not allowed to sign others, or did not"
     " sign this one. Do not use this server.",
-    "bad_signature": "The certificate bears the name of a trusted root, but the root's key did not"
-    " sign it. Treat this as an attack.",
+    "bad_signature": "A certificate names a trusted issuer whose key did not sign it. Treat this"
+    " as an attack.",
     "expired": "If the board's clock is right, the server's operator must renew the certificate.",
     "not_yet_valid": "Check the board's clock first: ats_trust.set_clock().",
     "name_mismatch": "The server has a good certificate, but for another name. Check the"
@@ -96,23 +97,31 @@ def explain(error, flight, judge, refusals, find):
     code = error.args[0] if isinstance(error, OSError) and error.args else 0
     code = code if isinstance(code, int) else 0
     for cause in refusals + [flight.fault, error]:
-        if isinstance(cause, MemoryError) or is_no_memory(code):
-            return HeapError("heap", _left(judge), stage)
+        # RuntimeError: the stack was too deep already when the program called.
+        if isinstance(cause, (MemoryError, RuntimeError)) or _is_no_memory(code):
+            return _heap(stage)
         if isinstance(cause, DerError):
             return PeerRejected("malformed", cause.detail, stage)
         if isinstance(cause, TrustError):
             if cause.code != "unknown_issuer":
                 return cause
-        elif cause and not isinstance(cause, (OSError, ValueError)):
+        elif cause and (cause is not error or not isinstance(cause, (OSError, ValueError))):
+            # Those two come from the TLS; from our own code each would be a bug.
             return PeerRejected("internal", repr(cause), stage)
+    if code < -255 and not refusals and flight.chain and _scarce(judge):
+        return _heap(stage)
     if isinstance(error, OSError) and (code > -256 or code == _CONNECTION_EOF):
         network = flight.error or (OSError(_ECONNRESET) if flight.eof else None)
     else:
         network = None
     if judge.accepted:
+        if not isinstance(error, OSError):
+            return _below_root(judge)
         return _after_chain(flight, judge, code, network)
     if flight.first and (not 20 <= flight.first[0] <= 23 or flight.first[1] != 3):
         return PeerRejected("not_tls", "it began with " + repr(flight.first), stage)
+    if flight.alert == 80:
+        return OSError(_ECONNRESET)  # internal_error: the server's passing trouble.
     if flight.alert is not None:
         kind = {40: "no_shared_suite", 70: "no_common_version"}.get(flight.alert, "protocol_error")
         return PeerRejected(kind, "alert %d" % flight.alert, stage)
@@ -133,28 +142,28 @@ def explain(error, flight, judge, refusals, find):
     return _untrusted(flight, judge, find)
 
 
-def is_no_memory(code):
+def _is_no_memory(code):
     """Return whether an OSError with this number means that memory ran out."""
-    if code < -255:
+    if isinstance(code, int) and code < -255:
         return -(-code & 0x7F80) in _NO_MEMORY or -code & 0x7F in _NO_MEMORY_LOW
     return code in (12, 16, -16)
 
 
-def _left(judge):
-    return "" if judge.free is None else "%d bytes were left" % judge.free
+def _heap(stage):
+    return HeapError("heap", "during the handshake", stage)
 
 
 def _scarce(judge):
-    return judge.free is not None and judge.free < heap.AMPLE
+    return judge.ample is False
 
 
 def _after_chain(flight, judge, code, network):
     """The chain was accepted, yet the handshake did not end."""
     said = flight.alert is not None
-    if said or code < -255:
-        if _scarce(judge):
-            return HeapError("heap", _left(judge), "handshake")
-    if flight.answered and (said or flight.asked and network):
+    if said and _scarce(judge):
+        return _heap("handshake")
+    hung_up = flight.eof or network and network.args[0] in (_EPIPE, _ECONNRESET)
+    if flight.answered and (said or flight.asked and hung_up):
         detail = "alert %d" % flight.alert if said else "it hung up"
         if flight.asked:
             detail += " after it had asked for a certificate"
@@ -166,15 +175,45 @@ def _after_chain(flight, judge, code, network):
     return PeerRejected("protocol_error", "error %d" % code, "handshake")
 
 
+def _below_root(judge):
+    """Mbed TLS refused a chain that leads to its root: for a signature, or for want of memory.
+
+    It follows names up to the root even where it could not verify a signature on the way.
+    """
+    from .signature import check
+
+    links = judge.links
+    for above, link in zip(links, links[1:]):
+        verdict = check(above[5], *link[2:5])
+        if verdict is False or verdict is None and not _scarce(judge):
+            return PeerRejected("bad_signature", "below the root", "certificate")
+    return _heap("certificate")
+
+
 def _untrusted(flight, judge, find):
     """The chain does not end in an anchor: whose fault is it?"""
     issuers = [issuer for issuer, _ in flight.chain]
     subjects = [subject for _, subject in flight.chain]
     fits = find(issuers)
+    if fits:
+        from .signature import check
+        from .x509 import Certificate
+
+        forged = False
+        for anchor in fits:
+            anchor = Certificate(anchor)
+            name = name_key(anchor.data, *anchor.subject)
+            for link in judge.links:
+                if link[0] == name:
+                    verdict = check(anchor.key(), *link[2:5])
+                    if verdict or verdict is None and _scarce(judge):
+                        return _heap("certificate")
+                    forged = True
+        if forged:
+            return PeerRejected("bad_signature", "not by the root it names", "certificate")
     # The issuer at which the way up broke off: that of the highest certificate that was reached.
-    issuer = judge.top[0] if fits and judge.top else issuers[0]
-    anchors = find([issuer])
-    if not anchors and issuer not in subjects:
+    issuer = judge.links[0][0] if fits and judge.links else issuers[0]
+    if issuer not in subjects and not find([issuer]):
         detail = "the issuer of a certificate was not sent (%d were)" % len(issuers)
         return PeerRejected("missing_intermediate", detail, "certificate")
     if not fits:
@@ -182,16 +221,7 @@ def _untrusted(flight, judge, find):
         if issuers == subjects:
             detail = "a self-signed certificate"
         return PeerRejected("unknown_issuer", detail, "certificate")
-    if not anchors:
-        # An anchor would fit, but the way up to it broke off before.
-        if _scarce(judge):
-            return HeapError("heap", _left(judge), "certificate")
-        return PeerRejected("bad_intermediate", "the chain breaks below the root", "certificate")
-    from .signature import check
-    from .x509 import Certificate
-
-    for anchor in anchors:
-        verdict = check(Certificate(anchor).key(), *judge.top[1:])
-        if verdict or verdict is None and _scarce(judge):
-            return HeapError("heap", _left(judge), "certificate")
-    return PeerRejected("bad_signature", "not signed by the root it names", "certificate")
+    # An anchor would fit, but the way up to it broke off before.
+    if _scarce(judge):
+        return _heap("certificate")
+    return PeerRejected("bad_intermediate", "the chain breaks below the root", "certificate")

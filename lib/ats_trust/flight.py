@@ -20,6 +20,7 @@ from .x509 import names
 
 _HEAD = 512  # Bytes of a certificate within which both its names must end.
 _MOST = 10  # Certificates that are looked at; Mbed TLS refuses longer chains itself.
+_GCM = 24  # Bytes that AES-GCM adds to a record in TLS 1.2: RFC 5288, 3.
 _POLL = 3
 _CLOSE = 4
 _EAGAIN = (11, 35, 10035)
@@ -48,10 +49,13 @@ class Flight(io.IOBase):
         self.alert = self.fault = self.error = None
         self.chain_bytes = self.answered = 0
         self.asked = self.finished = self.eof = False
+        self.links = []  # The Judge's: of use until the handshake goes on after the chain.
         self._record = bytearray(5)  # The header of this record, as far as it has come.
         self._have = 0  # Bytes of it.
         self._left = 0  # Bytes of this record still to come.
         self._changed = False  # ChangeCipherSpec has passed: the rest is encrypted.
+        self._sealed = 16  # Bytes of the server's Finished still to come; in one record or more.
+        self._fatal = False  # The alert that is coming is one.
         self._head = bytearray(_HEAD)  # The part of a message that is looked at.
         self._filled = 0  # Bytes of it.
         self._script = self._messages(on_chain)
@@ -63,9 +67,11 @@ class Flight(io.IOBase):
             # The handshake is over. Hold Mbed TLS back here, or it would now wait for the first
             # bytes of the application; `release` lets it go on.
             return None
+        if self._script and self.links:
+            self.links.clear()  # The chain was accepted: make room for what comes now.
         try:
             count = self._recv(buf)
-        except OSError as error:
+        except Exception as error:
             return self._failed(error)
         if count == 0:
             self.eof = True
@@ -73,17 +79,17 @@ class Flight(io.IOBase):
             try:
                 self._watch(memoryview(buf)[:count])
             except Exception as error:
-                self.fault = error
+                self.fault = self.fault or error
                 return -5
         return count
 
     def write(self, buf):
         """Write as a socket does."""
-        if self.chain and self._script and buf[0] == 22:  # Handshake, not an alert.
+        if self.chain and self._script and buf[:1] == b"\x16":  # Handshake, not an alert.
             self.answered += 1
         try:
             return self._send(buf)
-        except OSError as error:
+        except Exception as error:
             return self._failed(error)
 
     def ioctl(self, request, arg):
@@ -107,10 +113,15 @@ class Flight(io.IOBase):
         self._script = self._head = None
 
     def _failed(self, error):
+        if not isinstance(error, OSError):
+            self.fault = self.fault or error
+            return -5
         code = error.args[0] if error.args else 0
         if code in _EAGAIN:
             return None
         self.error = error
+        if code == "timed out":
+            code = 110  # CPython gives no number for it.
         # Mbed TLS passes on what is in this range as it is; EIO stands for anything else.
         return -code if isinstance(code, int) and 0 < code < 256 else -5
 
@@ -130,11 +141,16 @@ class Flight(io.IOBase):
             if not self._changed:
                 if self._record[0] == 22:
                     self._feed(data, pos, stop)
-                elif self._record[0] == 21 and stop - pos == 2:
-                    self.alert = data[pos + 1]
+                elif self._record[0] == 21:
+                    if self._left + stop - pos == 2:
+                        self._fatal = data[pos] == 2  # A warning is no end: it is passed over.
+                    if self._fatal and not self._left:
+                        self.alert = data[stop - 1]
             elif self._record[0] == 22 and not self._left:
-                self.finished = True
-                return
+                self._sealed -= (self._record[3] << 8 | self._record[4]) - _GCM
+                if self._sealed <= 0:
+                    self.finished = True
+                    return
             pos = stop
 
     def _begin_record(self):

@@ -11,21 +11,28 @@ from .errors import HeapError
 
 # Below this, even an unfragmented heap was never enough for any handshake.
 CERTAIN_FAILURE = 27 * 1024
-# With this much left when the chain was verified, the verdict was not for lack of memory.
-AMPLE = 12 * 1024
+# With one free piece of this size before a chain is verified, verifying it can not run out.
+_AMPLE = 16 * 1024
 
 _ON_PYTHON_HEAP = ("rp2", "pyboard", "mimxrt")
 
 
-def free(platform=sys.platform):
-    """Return the free bytes of the heap that TLS uses, or None where Python can not tell."""
+def ample(platform=sys.platform):
+    """Return whether the TLS has plenty of memory now; None where Python can not tell.
+
+    The sum of what is free says little: on a fragmented heap the TLS failed with 13 KB free.
+    """
     if platform in _ON_PYTHON_HEAP:
-        return gc.mem_free()
+        try:
+            bytearray(_AMPLE)
+            return True
+        except MemoryError:
+            return False
     if platform == "esp32":
         try:
             import esp32
 
-            return sum([region[1] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])
+            return max([region[2] for region in esp32.idf_heap_info(esp32.HEAP_DATA)]) >= _AMPLE
         except (ImportError, AttributeError):
             pass
     return None
@@ -38,7 +45,7 @@ def preflight(platform=sys.platform):
     """
     gc.collect()
     if platform in _ON_PYTHON_HEAP:
-        have = free(platform)
+        have = gc.mem_free()
         if have < CERTAIN_FAILURE:
             raise HeapError(
                 "heap", "a handshake needs %d bytes, %d are free" % (CERTAIN_FAILURE, have)

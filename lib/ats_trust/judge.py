@@ -12,7 +12,6 @@ Rules kept here:
 
 import hashlib
 
-from . import heap
 from .bundle import name_key
 from .clock import date
 from .errors import ConfigError, PeerRejected
@@ -29,9 +28,10 @@ class Judge:
     SubjectPublicKeyInfo, one of which the chain must contain, or None.
     anchors: list of SHA-256 digests of the anchors loaded for this chain; may grow until the
     first call of `see`. accepted: bool, the leaf was reached and nothing was found against it.
-    top: what is known of the highest certificate if it is not an anchor: (issuer key, algorithm,
-    SHA-256 of what was signed, signature). lowest: int, the depth seen last, or None.
-    free: int, the least free heap seen, or None where that is not known.
+    links: what it takes to check the signatures once more, from the highest certificate down:
+    (issuer key, subject key, algorithm, SHA-256 of what was signed, signature, public key).
+    lowest: int, the depth seen last, or None. ample: bool, there was plenty of memory before the
+    chain was verified, or None where that is not known.
     """
 
     def __init__(self, host, now, pins=None):
@@ -39,9 +39,9 @@ class Judge:
         self.now = now
         self.anchors = []
         self.accepted = False
-        self.top = None
+        self.links = []
         self.lowest = None
-        self.free = None
+        self.ample = None
         self._pins = pins
         self._pinned = not pins
         self._anchored = False
@@ -52,16 +52,12 @@ class Judge:
 
         data: bytes-like DER, valid only during the call. depth: int, highest first, 0 the leaf.
         """
-        free = heap.free()
-        if free is not None and (self.free is None or free < self.free):
-            self.free = free
         first = self.lowest is None
         self.lowest = depth
         certificate = Certificate(data)
+        self._remember(certificate)
         if first:
             self._anchored = depth > 0 and hashlib.sha256(data).digest() in self.anchors
-            if not self._anchored:
-                self._remember(certificate)
         if not self._anchored:
             if depth == 0:
                 raise PeerRejected("unknown_issuer", stage="certificate")
@@ -71,22 +67,29 @@ class Judge:
         if first:
             return
         self._strong(certificate, depth)
+        self._usage(certificate, depth)
         if depth:
+            # Mbed TLS takes some malformed marks for one.
+            if not certificate.is_ca():
+                _reject("bad_intermediate", _who(depth) + " is no CA")
             constraints = certificate.dns_constraints()
             if constraints:
                 self._constraints.append(constraints)
             return
-        self._usage(certificate)
         self._name(certificate)
         self.accepted = True
 
     def _remember(self, certificate):
         data = certificate.data
-        self.top = (
-            name_key(data, *certificate.issuer),
-            certificate.algorithm,
-            hashlib.sha256(data[certificate.tbs[0] : certificate.tbs[1]]).digest(),
-            bytes(data[certificate.signature[0] : certificate.signature[1]]),
+        self.links.append(
+            (
+                name_key(data, *certificate.issuer),
+                name_key(data, *certificate.subject),
+                certificate.algorithm,
+                hashlib.sha256(data[certificate.tbs[0] : certificate.tbs[1]]).digest(),
+                bytes(data[certificate.signature[0] : certificate.signature[1]]),
+                certificate.key(),
+            )
         )
 
     def _pin(self, certificate, depth):
@@ -114,16 +117,16 @@ class Judge:
     def _strong(self, certificate, depth):
         if not certificate.algorithm:
             _reject("weak_signature", _who(depth) + " is signed with an odd or broken algorithm")
-        key = certificate.key()
+        key = self.links[-1][5]
         if not key[0] or key[0] == "rsa" and key[1] >> 2047 == 0:
             _reject("weak_key", _who(depth) + " has a key that is too short or of an odd kind")
 
-    def _usage(self, certificate):
+    def _usage(self, certificate, depth):
         purposes = certificate.extended_key_usage()
         if purposes is not None and _SERVER_AUTH not in purposes and _ANY_USAGE not in purposes:
-            _reject("wrong_usage", "the certificate is not for servers")
+            _reject("wrong_usage", _who(depth) + " is not for servers")
         usage = certificate.key_usage()
-        if usage is not None and not usage & 0x80:
+        if not depth and usage is not None and not usage & 0x80:
             _reject("wrong_usage", "the certificate's key may not sign a handshake")
 
     def _name(self, certificate):
@@ -143,7 +146,7 @@ class Judge:
                 "name_mismatch", "%s was asked for, the certificate is for %s" % (self.host, shown)
             )
         for permitted, excluded in self._constraints:
-            for name in names:
+            for name in names + [host]:  # A wildcard may stand for a host that is excluded.
                 if permitted and not any(_within(name, tree) for tree in permitted):
                     _reject("name_constraint", "a name outside what an intermediate may vouch for")
                 if any(_within(name, tree) for tree in excluded):

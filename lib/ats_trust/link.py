@@ -5,6 +5,7 @@ Each stage closes what it opened when a later one fails. A fault of the network 
 
 import socket
 
+from .errors import ConfigError
 from .trusted_context import TrustedContext
 
 _IN_PROGRESS = (11, 35, 36, 115, 119, 10035)
@@ -15,7 +16,8 @@ def connect(host, port=None, address=None, timeout=30, **options):
 
     host: str, the endpoint's name, or a TrustedContext. port: int, None is the usual one.
     address: str, where to connect if not to what DNS says of the name; the name is verified all
-    the same. timeout: seconds that connecting and each read or write may take, None for no limit.
+    the same. timeout: seconds that connecting and each single read or write of the socket may
+    take, None for no limit.
     options: as for TrustedContext: cert, key, bundle, pins.
     Raises TrustError, or OSError when the network fails.
     """
@@ -67,6 +69,8 @@ def _prepare(host, port, address, options):
     context = host
     if not isinstance(host, TrustedContext):
         context = TrustedContext(host, port=port, **options)
+    elif options:
+        raise ConfigError("bad_call", "a context has its options already")
     port = port or context.port
     return context, socket.getaddrinfo(address or context.host, port, 0, socket.SOCK_STREAM)[0]
 

@@ -39,7 +39,7 @@ class TrustedStream(io.IOBase):
         Raises TrustError when it is not, OSError when the network fails; then all is closed.
         """
         if self._error:
-            raise self._error
+            self._raise_again()
         if self._judge is None:
             return True
         self._more = True
@@ -81,6 +81,16 @@ class TrustedStream(io.IOBase):
             self._error = worse
         self._settle()
         return self._error
+
+    def _raise_again(self):
+        """Raise a copy of the error that ended the connection.
+
+        Each raise of one object makes its traceback longer, and clients call in a loop.
+        """
+        error = self._error
+        if isinstance(error, TrustError):
+            raise type(error)(error.code, error.detail, error.stage)
+        raise type(error)(*error.args)
 
     def _settle(self):
         """The handshake is over: drop what only it needed."""
@@ -134,7 +144,8 @@ class TrustedStream(io.IOBase):
             self._error = ClientRefused("client_refused", detail, "application")
             self._close()
             return self._error
-        return error
+        # MicroPython up to 1.25 passes on what `Flight` gave for the socket's error: the negative.
+        return OSError(-code) if -256 < code < 0 else error
 
     def ioctl(self, request, arg):
         """Answer select.poll and asyncio, as the port's SSLSocket does."""
@@ -173,8 +184,10 @@ class TrustedStream(io.IOBase):
             self._close()
 
     def _close(self):
-        close(self._secured)
-        close(self._flight.raw)
+        try:
+            close(self._secured)
+        finally:
+            close(self._flight.raw)
 
 
 def close(sock):

@@ -11,8 +11,7 @@ off (docs/decisions/0001). Rules kept here:
 """
 
 import hashlib
-
-import tls
+import sys
 
 from . import clock, heap
 from .bundle import LEAF_RSA, Bundle
@@ -22,6 +21,11 @@ from .flight import Flight
 from .judge import Judge
 from .stream import TrustedStream, close
 
+try:
+    import tls
+except ImportError:
+    raise ConfigError("no_verification", "this firmware has no module tls")
+
 _REFUSE = -0x3000  # Below -255: Mbed TLS passes it on, and it is no errno.
 
 
@@ -29,10 +33,11 @@ class TrustedContext:
     """Makes TLS connections to one endpoint, and to no other server.
 
     host: str, the endpoint's name. port: int, None is the usual one for this kind of endpoint.
+    Both can be read, not set: what was checked for one name must not be used for another.
     cert, key: the device's own, each a path or bytes, PEM or DER; or credentials: a callable that
     returns (certificate, key) in DER. bundle: path of the trust anchors, None is the factory's.
     pins: list of SHA-256 of SubjectPublicKeyInfo (bytes, "sha256/BASE64" or hex), one of which
-    the chain must contain. endpoint: the Endpoint that `host` stands for.
+    the chain must contain.
 
     Raises ConfigError, BundleError or ClockError before anything is sent.
     """
@@ -40,12 +45,13 @@ class TrustedContext:
     def __init__(
         self, host, cert=None, key=None, bundle=None, pins=None, port=None, credentials=None
     ):
-        self.endpoint = parse(host)
-        self.host = self.endpoint.host
-        self.port = port or self.endpoint.port
+        endpoint = parse(host)
+        self._host = endpoint.host
+        self._roles = endpoint.roles
+        self._port = port or endpoint.port
         self._bundle = Bundle(bundle)
-        if not self._bundle.leaf_types(self.endpoint.roles):
-            raise BundleError("bundle_useless", "no root in it answers for " + self.endpoint.kind)
+        if not self._bundle.leaf_types(self._roles):
+            raise BundleError("bundle_useless", "no root in it answers for " + endpoint.kind)
         if cert or key:
             from .credentials import Files
 
@@ -57,6 +63,16 @@ class TrustedContext:
             pins = parse_pins(pins)
         self._pins = pins
         clock.check(self._bundle.built_at, self._bundle.not_after)
+
+    @property
+    def host(self):
+        """The endpoint's name, lower case."""
+        return self._host
+
+    @property
+    def port(self):
+        """The TCP port to connect to."""
+        return self._port
 
     def wrap_socket(
         self,
@@ -78,19 +94,18 @@ class TrustedContext:
                 raise ConfigError(
                     "bad_call", "this context is a client's: no server_side or extras"
                 )
-            if server_hostname is not None and server_hostname.lower() != self.host:
+            if server_hostname is not None and server_hostname.lower() != self._host:
                 raise ConfigError(
-                    "bad_endpoint", "this context is for %s, not %s" % (self.host, server_hostname)
+                    "bad_endpoint",
+                    "this context is for %s, not %s" % (self._host, server_hostname),
                 )
             stream = self._stream(sock)
-        except BaseException as error:
+        except (MemoryError, OSError) as error:
+            # Nothing was sent or received yet: an OSError is the TLS's, for want of memory.
             close(sock)
-            from .explain import is_no_memory
-
-            if isinstance(error, MemoryError) or (
-                isinstance(error, OSError) and is_no_memory(error.args[0])
-            ):
-                raise HeapError("heap", "before the handshake")
+            raise HeapError("heap", "setting up the TLS: " + repr(error))
+        except BaseException:
+            close(sock)
             raise
         if do_handshake_on_connect:
             stream.handshake()
@@ -100,20 +115,22 @@ class TrustedContext:
         now = clock.check(self._bundle.built_at, self._bundle.not_after)
         heap.preflight()
         inner = self._native()
-        judge = Judge(self.host, now, self._pins)
+        judge = Judge(self._host, now, self._pins)
         refusals = []
 
         def find(keys):
-            return self._bundle.find(keys, self.endpoint.roles)
+            return self._bundle.find(keys, self._roles)
 
         def load_anchors(keys):
+            judge.ample = heap.ample()
             for certificate in find(keys):
                 judge.anchors.append(hashlib.sha256(certificate).digest())
                 try:
                     inner.load_verify_locations(certificate)
                 except ValueError:
-                    # The bundle is whole, so it is not the certificate: Mbed TLS has no memory.
-                    raise MemoryError
+                    raise _unless_scarce(
+                        BundleError("bundle_useless", "this port can not read one of its roots")
+                    )
 
         def see(certificate, depth):
             try:
@@ -125,8 +142,9 @@ class TrustedContext:
 
         inner.verify_callback = see
         flight = Flight(sock, load_anchors)
+        flight.links = judge.links
         secured = inner.wrap_socket(
-            flight, server_hostname=self.host, do_handshake_on_connect=False
+            flight, server_hostname=self._host, do_handshake_on_connect=False
         )
         return TrustedStream(secured, flight, judge, refusals, find)
 
@@ -134,6 +152,8 @@ class TrustedContext:
         """Return a tls.SSLContext that can only verify."""
         if not hasattr(tls.SSLContext, "load_verify_locations"):
             raise ConfigError("no_verification", "the TLS of this port never verifies")
+        if sys.implementation.version < (1, 24):  # CPython's is larger.
+            raise ConfigError("no_verification", "MicroPython before 1.24 misreads certificates")
         inner = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
         inner.verify_mode = tls.CERT_REQUIRED
         if inner.verify_mode != tls.CERT_REQUIRED:
@@ -141,7 +161,7 @@ class TrustedContext:
                 "no_verification", "the TLS of this port does not keep CERT_REQUIRED"
             )
         suites = []
-        for leaf in self._bundle.leaf_types(self.endpoint.roles):
+        for leaf in self._bundle.leaf_types(self._roles):
             name = "TLS-ECDHE-%s-WITH-AES-" % ("RSA" if leaf == LEAF_RSA else "ECDSA")
             suites += [name + "128-GCM-SHA256", name + "256-GCM-SHA384"]
         try:
@@ -152,11 +172,15 @@ class TrustedContext:
             try:
                 inner.load_cert_chain(*self._credentials())
             except ValueError:
-                left = heap.free()
-                if left is not None and left < heap.AMPLE:
-                    raise MemoryError
-                raise ConfigError("bad_credentials", "this port can not read certificate or key")
+                raise _unless_scarce(
+                    ConfigError("bad_credentials", "this port can not read certificate or key")
+                )
         return inner
+
+
+def _unless_scarce(error):
+    """Return MemoryError while memory is scarce, else `error`: the TLS has one word for both."""
+    return MemoryError() if heap.ample() is False else error
 
 
 context = TrustedContext

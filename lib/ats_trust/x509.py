@@ -66,7 +66,7 @@ class Certificate:
         self.tbs = (start, end)
         outer = (end, der.expect(data, end, stop, der.SEQUENCE)[1])
         a, b = der.only(data, outer[1], stop, der.BIT_STRING)
-        if a == b or data[a] != 0:
+        if a == b or data[a] != 0 or b - a > 1025:  # That of the longest key that anyone uses.
             der.fail("signature")
         self.signature = (a + 1, b)
 

@@ -1,5 +1,6 @@
 """The bundle: what a good one holds, and that no other is believed."""
 
+import hashlib
 import unittest
 
 import data_chains as chains
@@ -225,6 +226,7 @@ class TestDamage(_Case):
         self.damaged(sealed(*parts, digest=bytes(31)))
         self.damaged(sealed(*parts, digest=bytes(33)))
         body = sequence(*parts)
+        self.damaged(sealed(*parts, digest=hashlib.sha256(body).digest() + b"\x00"))
         self.damaged(sequence(body))
         self.damaged(sequence(body, element(0x03, bytes(32))))
 
@@ -265,6 +267,7 @@ class TestDamage(_Case):
             sequence(element(0x02), _EC),
             sequence(integer(0x12), _EC[:-1]),
             sequence(_EC, integer(0x12)),
+            sequence(integer(0x12), _EC)[:-1],  # It claims a byte of what comes after the list.
             b"\x30",
             b"\x30\x82",
             b"\x00",

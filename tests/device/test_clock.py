@@ -38,6 +38,10 @@ class TestCheck(unittest.TestCase):
         self.assertEqual(clock.stamp(86400 + 3661), "%04d0102010101" % time.gmtime(0)[0])
         self.assertLess(clock.stamp(0), clock.stamp(1))
 
+    def test_date(self):
+        """A stamp is shown to people as a date with hours and minutes."""
+        self.assertEqual(clock.date("20261123150405"), "2026-11-23 15:04 UTC")
+
     def test_epoch_2000(self):
         """On a port that counts from 2000 the same moment gives the same stamp."""
         offset = 946684800 if time.gmtime(0)[0] == 1970 else 0

@@ -34,6 +34,7 @@ class TestHeader(unittest.TestCase):
             b"\x04\x01",  # Its value is missing.
             b"\x04\x80",  # Indefinite.
             b"\x04\x80\x00\x00",
+            b"\x04\x80" + bytes(130),
             b"\x04\x81\x7f" + bytes(127),  # Not minimal.
             b"\x04\x82\x00\xff" + bytes(255),
             b"\x04\x83\x00\xff\xff" + bytes(65535),
@@ -60,7 +61,8 @@ class TestHeader(unittest.TestCase):
     def test_prefix_allows_a_cut_off_value(self):
         """`prefix` reads tag and length of a value that reaches beyond the data."""
         self.assertEqual(der.prefix(b"\x30\x82\x12\x34", 0, 4), (0x30, 4, 0x1234))
-        refusal(self, der.DerError, "malformed", der.prefix, b"\x30\x82\x12", 0, 3)
+        for data in (b"\x30\x82\x12", b"\x30\x84\x12\x34\x56\x78", b"\x30\xff" + b"\x12" * 127):
+            refusal(self, der.DerError, "malformed", der.prefix, data, 0, len(data))
 
     def test_expect(self):
         """`expect` refuses another tag than the one that belongs there."""

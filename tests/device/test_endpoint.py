@@ -135,6 +135,7 @@ _NONSENSE = (
     "[::1]",
     "a" * 64 + ".example.org",
     "a." * 130 + "example",
+    ("a" * 49 + ".") * 5 + "exam",
     "ex\u00e4mple.org",
     "example.or\u212a",  # The Kelvin sign, whose lower case is the letter k.
     "arn:aws:iot:us-east-1:123456789012:thing/x",
@@ -215,6 +216,8 @@ class TestEndpoint(unittest.TestCase):
             "notamazonaws.com",
             "x" * 63 + ".example",
             "4.example.4a",
+            "abcdefghijklmnopqrstuvwxyz-0123456789.example",
+            ("a" * 49 + ".") * 5 + "exa",  # 253 characters.
         ):
             with self.subTest(name=name):
                 found = parse(name)

@@ -51,38 +51,39 @@ class TestHeap(unittest.TestCase):
             self.assertEqual(heap.gc.collected, 1)
 
     def test_this_port(self):
-        """Here, where TLS has its own memory, the free memory is unknown and nothing refused."""
-        self.assertIsNone(heap.free())
+        """Here nothing is refused."""
         self.assertIsNone(heap.preflight())
 
-    def test_free(self):
-        """Free memory is what Python's heap has, or None where Python can not tell."""
-        heap.gc = _Gc(12345)
-        self.assertEqual(heap.free("rp2"), 12345)
-        self.assertIsNone(heap.free("linux"))
+    def test_ample(self):
+        """Where TLS shares the Python heap, one large free piece is plenty; elsewhere unknown."""
+        self.assertTrue(heap.ample("rp2"))
+        self.assertIsNone(heap.ample("linux"))
+        self.assertIsNone(heap.ample("esp32"))  # No such module here.
 
     def test_esp32(self):
-        """On esp32 it is the sum of the free bytes of the IDF's regions."""
+        """On esp32 the largest free block of the IDF's regions counts."""
 
         class Esp32:
             HEAP_DATA = 4
+            largest = 16 * 1024
 
             @staticmethod
             def idf_heap_info(capabilities):
-                assert capabilities == 4
-                return [(1000, 100, 90, 80), (2000, 200, 150, 100)]
+                if capabilities != 4:
+                    raise ValueError(capabilities)
+                return [(60000, 50000, 90, 80), (60000, 200, Esp32.largest, 100)]
 
-        self.assertIsNone(heap.free("esp32"))  # No such module here.
         sys.modules["esp32"] = Esp32
         self.addCleanup(sys.modules.pop, "esp32")
-        self.assertEqual(heap.free("esp32"), 300)
+        self.assertTrue(heap.ample("esp32"))
+        Esp32.largest -= 1
+        self.assertIs(heap.ample("esp32"), False)
         del Esp32.idf_heap_info
-        self.assertIsNone(heap.free("esp32"))
+        self.assertIsNone(heap.ample("esp32"))
 
     def test_figures(self):
         """What is certain to fail is below what the smallest handshake needs."""
         self.assertLess(heap.CERTAIN_FAILURE, 28.7 * 1024)
-        self.assertLess(heap.AMPLE, heap.CERTAIN_FAILURE)
 
 
 if __name__ == "__main__":

@@ -72,6 +72,7 @@ class TestPins(unittest.TestCase):
             "sha256/" + _base64(bytes(31)),
             "sha256/" + _base64(bytes(33)),
             "sha256/" + "!" * 44,
+            "sha256/A" + _base64(_DIGEST),
             "ab" * 31,
             "ab" * 31 + "a",
             "ab" * 33,

@@ -249,12 +249,11 @@ class TestExtensions(unittest.TestCase):
         self.assertEqual(
             _with(x509.EXT_NAME_CONSTRAINTS, excluded).dns_constraints(), ([], [b".x"])
         )
-        refusal(
-            self,
-            der.DerError,
-            "malformed",
-            _with(x509.EXT_NAME_CONSTRAINTS, sequence(element(0xA2, b""))).dns_constraints,
-        )
+        permitted = sequence(element(0xA0, sequence(element(0x82, b"x"))))
+        found = _with(x509.EXT_NAME_CONSTRAINTS, permitted)
+        self.assertEqual(found.dns_constraints(), ([b"x"], []))
+        found = _with(x509.EXT_NAME_CONSTRAINTS, sequence(element(0xA2, b"")))
+        refusal(self, der.DerError, "malformed", found.dns_constraints)
 
     def test_ca(self):
         """Only a basicConstraints that says so by DER's TRUE makes a CA."""
@@ -337,7 +336,18 @@ class TestNames(unittest.TestCase):
 
     def test_no_certificate(self):
         """What does not begin as a certificate is refused."""
-        for data in (b"", b"\x30", b"\x30\x00", b"GET / HTTP/1.1\r\n", bytes(64), b"\xff" * 64):
+        set_of = element(0x31, chains.LEAF[4:])
+        inside = sequence(element(0x31, chains.LEAF[8:]))
+        for data in (
+            set_of,
+            inside,
+            b"",
+            b"\x30",
+            b"\x30\x00",
+            b"GET / HTTP/1.1\r\n",
+            bytes(64),
+            b"\xff" * 64,
+        ):
             refusal(self, der.DerError, "malformed", x509.names, data)
 
 

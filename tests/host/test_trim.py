@@ -9,18 +9,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from ats_trust.der import DerError
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 from hypothesis import example, given
 from hypothesis import strategies as st
-from interpreters import MicroPython
-from made_certificates import DAY, NOW, Made, certificate, name
 
+from ats_trust.der import DerError
 from ats_trust_tools.bundle import MAX_SUBJECT
 from ats_trust_tools.certificate import fields, load
 from ats_trust_tools.roots import load_manifest
 from ats_trust_tools.trim import trim
+from interpreters import MicroPython
+from made_certificates import DAY, NOW, Made, certificate, name
 
 HOST = "device-gateway.invalid"
 LONG_NAME = name(

@@ -121,13 +121,13 @@ def _built_at(text: str | None, now: datetime) -> datetime:
 def _show(plan: Plan, written: Path | None, block: int) -> None:
     output.print_table(
         f"Bundle version {plan.version}, built {plan.built_at:%Y-%m-%d %H:%M:%S} UTC",
-        ("", "root", "key", "authenticates", "role", "full#", "trimmed#", "heap#", "days left#"),
+        ("", "root", "key", "servers", "role", "full#", "trimmed#", "heap#", "days#"),
         [
             (
                 number,
                 line.name,
                 line.key,
-                " and ".join(leaf.upper() for leaf in line.leaf) + " servers",
+                ", ".join(leaf.upper() for leaf in line.leaf),
                 " ".join(line.roles),
                 line.full,
                 line.trimmed,
@@ -139,6 +139,9 @@ def _show(plan: Plan, written: Path | None, block: int) -> None:
     )
     blocks = -(-len(plan.encoded) // block)
     output.print_line()
+    output.print_line(
+        "Bytes of each root, in full and trimmed; bytes of heap while it is loaded; days left."
+    )
     output.print_line(
         f"{len(plan.encoded)} bytes in all: {blocks} flash block{'s' * (blocks > 1)} of {block} "
         "bytes."

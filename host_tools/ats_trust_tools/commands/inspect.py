@@ -51,13 +51,13 @@ def _show_bundle(path: Path, found: dict[str, Any]) -> None:
     output.print_line()
     output.print_table(
         "Anchors in order of preference",
-        ("", "anchor", "key", "authenticates", "role", "bytes#", "heap#", "days left#"),
+        ("", "anchor", "key", "servers", "role", "bytes#", "heap#", "days#"),
         [
             (
                 number,
                 anchor["name"],
                 anchor["key"],
-                " and ".join(leaf.upper() for leaf in anchor["leaf_keys"]) + " servers",
+                ", ".join(leaf.upper() for leaf in anchor["leaf_keys"]),
                 " ".join(anchor["roles"]),
                 anchor["trimmed_bytes"],
                 anchor["heap_bytes"],

@@ -40,17 +40,13 @@ def _list(manifest: Manifest, now: datetime, as_json: bool) -> None:
         return
     output.print_table(
         "Roots behind AWS IoT Core",
-        ("name", "key", "role", "authenticates", "bytes#", "trimmed#", "expires", "days left#"),
+        ("name", "key", "role", "servers", "expires", "days left#"),
         [
             (
                 root.name,
                 root.key,
                 root.role,
-                " and ".join(leaf.upper() for leaf in root.leaf_keys) + " servers"
-                if root.endpoints
-                else "nothing that AWS still sends",
-                len(root.certificate),
-                len(trim(root.certificate)),
+                ", ".join(leaf.upper() for leaf in root.leaf_keys) if root.endpoints else "none",
                 f"{root.not_after:%Y-%m-%d}",
                 root.days_left(now),
             )

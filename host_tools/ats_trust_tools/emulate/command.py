@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import sys
 import threading
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="cross-signed",
         help="send the root in its cross-signed form too (default), or not",
     )
+    add("--tls12", action="store_true", help="offer TLS 1.2 only; by default TLS 1.3 too")
     add("--mutual-tls", action="store_true", help="demand a client certificate, as AWS does")
     add("--endpoint", metavar="HOST", default=HOST, help=f"name to answer for; default: {HOST}")
     add("--port", metavar="N", type=int, default=0, help="by default any free one")
@@ -44,7 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep roots.bin, credentials and the CA's keys here, so that what trusts this "
         "emulator trusts the next one too; by default a folder that is removed at the end",
     )
-    add("--json", action="store_true", help="print what was started as JSON")
+    add(
+        "--json", action="store_true", help="print JSON, one object a line: the start, connections"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -63,15 +67,16 @@ def run(args: argparse.Namespace) -> int:
         folder=args.output,
         host=args.endpoint,
         port=args.port,
+        tls13=not args.tls12,
         keep_keys=args.output is not None,
     )
     with _interruptible() as interrupted, emulator:
         started = _files(emulator, args.impostor)
         if args.json:
-            output.print_json(started)
+            _print_json_line(started)
         else:
             _introduce(started)
-        sys.stdout.flush()
+            sys.stdout.flush()
         shown = 0
         while not interrupted.wait(_POLL_SECONDS):
             shown = _tell(emulator.connections, shown, args.json)
@@ -142,11 +147,31 @@ def _introduce(started: dict[str, Any]) -> None:
 def _tell(connections: list[Connection], shown: int, as_json: bool) -> int:
     """Print the connections that ended since `shown`, in order; how many are told now."""
     while shown < len(connections) and connections[shown].closed:
-        if not as_json:
+        if as_json:
+            _print_json_line(_record(connections[shown]))
+        else:
             output.print_line(f"{shown + 1}: {_story(connections[shown])}")
             sys.stdout.flush()
         shown += 1
     return shown
+
+
+def _record(seen: Connection) -> dict[str, Any]:
+    """What a client did, for scripts."""
+    return {
+        "handshake_complete": seen.handshake_complete,
+        "suite": seen.suite,
+        "version": seen.version,
+        "server_name": seen.server_name,
+        "client_certificate": seen.client_certificate,
+        "error": seen.error,
+        "application_bytes": seen.application_bytes,
+    }
+
+
+def _print_json_line(value: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
 
 
 def _story(seen: Connection) -> str:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ats_trust_tools.emulate import profiles
 from ats_trust_tools.emulate.keys import Keys, PrivateKey, private_key_der, private_key_pem
@@ -160,8 +161,23 @@ class Pki:
         while sum(map(len, sent)) < recipe.bytes_at_least:
             sent.append(to_der(self._stray(recipe, root, len(sent))))
         if not recipe.holds_leaf_key:
-            key = self._keys.get("thief", _LEAF_KEYS[recipe.kind])
+            key = self._thief(key)
         return Chain(tuple(sent), key, leaf, recipe.holds_leaf_key and not recipe.leaf_cut)
+
+    def _thief(self, genuine: PrivateKey) -> PrivateKey:
+        """Another key of the same kind; an RSA one with the smaller modulus.
+
+        Else some of its signatures would be numbers that the genuine key can not even be tried
+        on, and clients would give now the one error for them and now another.
+        """
+        if not isinstance(genuine, rsa.RSAPrivateKey):
+            return self._keys.get("thief", _LEAF_KEYS["ecdsa"])
+        limit = genuine.public_key().public_numbers().n
+        for attempt in range(24):
+            key = self._keys.get(f"thief-{attempt}", _LEAF_KEYS["rsa"])
+            if isinstance(key, rsa.RSAPrivateKey) and key.public_key().public_numbers().n < limit:
+                break
+        return key
 
     def _root(self, name: str, authority: Authority) -> Issuer:
         shape = _ROOT_SHAPES[name]

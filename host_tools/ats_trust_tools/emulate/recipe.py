@@ -61,6 +61,7 @@ class Door:
     answer: Answer = "tls"
     suites: Literal["aws", "chacha20"] = "aws"
     tls_1_2: bool = True
+    tls_1_3: bool = True
     # Clients' certificates: not asked for, demanded, or demanded and then refused.
     client_certificate: Literal["not-asked", "demanded", "refused"] = "not-asked"
     # After the handshake: an MQTT broker, or nothing but a close once CONNECT has arrived.

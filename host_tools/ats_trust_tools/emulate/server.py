@@ -25,7 +25,7 @@ from ats_trust_tools.device_blob import encode_device
 from ats_trust_tools.emulate import keys as key_store
 from ats_trust_tools.emulate.broker import Broker
 from ats_trust_tools.emulate.impostors import IMPOSTORS, Impostor
-from ats_trust_tools.emulate.pki import LEGACY_ROOT, ROOTS, DeviceKey, Pki
+from ats_trust_tools.emulate.pki import LEGACY_ROOT, ROOTS, Chain, DeviceKey, Pki
 from ats_trust_tools.emulate.profiles import to_der
 from ats_trust_tools.emulate.recipe import ChainKind, Door, Recipe, Tail
 from ats_trust_tools.emulate.session import Session
@@ -54,11 +54,12 @@ class Emulator:
     root follows in its cross-signed form. impostor: a name of `IMPOSTORS`, or None for the
     genuine door. mutual_tls: demand a client certificate. folder: where files are written
     (roots.bin, credentials); without one, a temporary folder. host: the endpoint's name, which
-    the certificates are made for. port: 0 takes a free one. keep_keys: keep the CAs' keys in the
-    folder, so that the next emulator there is trusted by the same bundle. mqtt: a broker stands
-    behind the door; without it, application data is read, counted and not answered. now: what to
-    take for today when certificates are dated (aware). Raises UsageError, ToolError, or
-    ats_trust.ConfigError for a host that no endpoint can have.
+    the certificates are made for. port: 0 takes a free one. tls13: offer TLS 1.3 too, as AWS's
+    default policy does. keep_keys: keep the CAs' keys in the folder, so that the next emulator
+    there is trusted by the same bundle. mqtt: a broker stands behind the door; without it,
+    application data is read, counted and not answered. now: what to take for today when
+    certificates are dated (aware). Raises UsageError, ToolError, or ats_trust.ConfigError for a
+    host that no endpoint can have.
     """
 
     def __init__(
@@ -71,12 +72,13 @@ class Emulator:
         *,
         host: str = HOST,
         port: int = 0,
+        tls13: bool = True,
         keep_keys: bool = False,
         mqtt: bool = True,
         now: datetime | None = None,
     ) -> None:
         kinds: tuple[ChainKind, ...] = ("ecdsa", "rsa") if chain == "both" else (chain,)
-        door = Door(client_certificate="demanded" if mutual_tls else "not-asked")
+        door = Door(client_certificate="demanded" if mutual_tls else "not-asked", tls_1_3=tls13)
         recipes = [Recipe(kind, tail) for kind in kinds]
         if impostor is not None:
             deviation = find_impostor(impostor)
@@ -100,7 +102,7 @@ class Emulator:
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
-        chains = [self.pki.chain(recipe) for recipe in self._recipes]
+        chains = self.chains
         usable = self._door.client_certificate != "refused"
         device_ca = self.pki.device_ca_pem(usable=usable)
         servable = [chain for chain in chains if chain.is_consistent]
@@ -155,6 +157,11 @@ class Emulator:
         except OSError as error:
             raise ToolError(f"can not make {self._named_folder}: {error.strerror}") from None
         return self._named_folder
+
+    @property
+    def chains(self) -> list[Chain]:
+        """The chains that it serves, in the order of the server's preference."""
+        return [self.pki.chain(recipe) for recipe in self._recipes]
 
     @cached_property
     def bundle(self) -> Path:

@@ -61,8 +61,11 @@ class Session:
         }[self._door.answer]
         try:
             answer()
+        except ConnectionError as error:
+            self._seen.reset = True
+            self._seen.error = self._seen.error or error.strerror or str(error)
         except OSError as error:
-            # The client reset the connection, or the emulator is closing.
+            # The emulator is closing.
             self._seen.error = self._seen.error or error.strerror or str(error)
         except ToolError as error:
             self._seen.error = str(error)  # The broker did not start.

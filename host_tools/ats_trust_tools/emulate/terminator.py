@@ -82,9 +82,10 @@ def server_context(chains: Sequence[Chain], door: Door, device_ca: bytes) -> ssl
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     version = ssl.TLSVersion
     context.minimum_version = version.TLSv1_2 if door.tls_1_2 else version.TLSv1_3
+    # In TLS 1.3 AWS does offer ChaCha20-Poly1305, and nothing would be odd about it.
+    modern = (door.tls_1_3 or not door.tls_1_2) and door.suites == "aws"
+    context.maximum_version = version.TLSv1_3 if modern else version.TLSv1_2
     suites = CHACHA20_SUITES if door.suites == "chacha20" else AWS_SUITES
-    if door.suites == "chacha20":
-        context.maximum_version = version.TLSv1_2
     # SECLEVEL=0: what is too weak to be accepted must be served for a client to refuse it.
     context.set_ciphers(":".join((*suites, "@SECLEVEL=0")))
     context.options |= ssl.OP_NO_TICKET

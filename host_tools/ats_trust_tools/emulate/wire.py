@@ -22,7 +22,8 @@ class Connection:
     the certificate that the client presented and proved. error: why TLS ended, if it failed.
     before_handshake, after_handshake: application bytes that arrived, in clear or through TLS,
     before and after its end. plaintext: those that came in clear, at most 4,096 of them. head: the
-    first bytes as they came in, as many. closed: the client is gone.
+    first bytes as they came in, as many. closed: the client is gone. reset: it went with a TCP
+    reset (it closed with bytes of ours unread); what it sent last may have been lost.
     """
 
     suite: str | None = None
@@ -36,6 +37,7 @@ class Connection:
     plaintext: bytes = b""
     head: bytes = field(default=b"", repr=False)
     closed: bool = False
+    reset: bool = False
     _records: _Records = field(default_factory=lambda: _Records(), repr=False, compare=False)
 
     @property

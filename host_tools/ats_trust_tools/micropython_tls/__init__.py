@@ -3,7 +3,7 @@
 `install()` makes `import tls` work; then a handshake on the host does what it does on a board
 with MicroPython 1.29 and Mbed TLS 3.6: the same verdicts, exceptions, numbers and texts, the same
 calls of the verify_callback. The protocol is OpenSSL's; the verdict on the server's certificates
-is Mbed TLS's, rebuilt in `path`, and then OpenSSL's as well (see `connection`).
+is Mbed TLS's, rebuilt in `verdict`, and then OpenSSL's as well (see `connection`).
 
 What differs from a board:
 - Only TLS clients (no server contexts, no DTLS, no pre-shared keys).
@@ -26,14 +26,9 @@ import sys
 import types
 
 from ats_trust_tools.micropython_tls.connection import SSLSocket
-from ats_trust_tools.micropython_tls.context import (
-    CERT_NONE,
-    CERT_OPTIONAL,
-    CERT_REQUIRED,
-    PROTOCOL_TLS_CLIENT,
-    SSLContext,
-)
+from ats_trust_tools.micropython_tls.context import PROTOCOL_TLS_CLIENT, SSLContext
 from ats_trust_tools.micropython_tls.stream import SocketStream, Stream
+from ats_trust_tools.micropython_tls.verdict import CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED
 
 __all__ = [
     "CERT_NONE",

@@ -40,9 +40,11 @@ class Code(IntEnum):
     X509_CERT_VERIFY_FAILED = -0x2700
     X509_FATAL_ERROR = -0x3000
     PK_UNKNOWN_NAMED_CURVE = -0x3A00
+    PK_INVALID_ALG = -0x3A80
     PK_INVALID_PUBKEY = -0x3B00
     PK_UNKNOWN_PK_ALG = -0x3C80
     RSA_VERIFY_FAILED = -0x4380
+    ECP_INVALID_KEY = -0x4C80
     ECP_VERIFY_FAILED = -0x4E00
     SSL_CERTIFICATE_VERIFICATION_WITHOUT_HOSTNAME = -0x5D80
     SSL_BAD_CONFIG = -0x5E80
@@ -54,11 +56,11 @@ class Code(IntEnum):
     SSL_INVALID_RECORD = -0x7200
     SSL_CONN_EOF = -0x7280
     SSL_DECODE_ERROR = -0x7300
+    SSL_CA_CHAIN_REQUIRED = -0x7680
     SSL_UNEXPECTED_MESSAGE = -0x7700
     SSL_FATAL_ALERT_MESSAGE = -0x7780
     SSL_PEER_CLOSE_NOTIFY = -0x7880
     SSL_BAD_CERTIFICATE = -0x7A00
-    SSL_CA_CHAIN_REQUIRED = -0x7680
 
 
 class Flag(IntFlag):
@@ -71,32 +73,49 @@ class Flag(IntFlag):
     FUTURE = 0x0200
     KEY_USAGE = 0x0800
     EXT_KEY_USAGE = 0x1000
-    NS_CERT_TYPE = 0x2000
     BAD_MD = 0x4000
     BAD_PK = 0x8000
     BAD_KEY = 0x010000
 
 
 class MbedError(Exception):
-    """A failure inside the emulated library, by its number; never leaves this package."""
+    """A failure inside the emulated library, by its number; never leaves this package.
 
-    def __init__(self, code: int) -> None:
+    `alert` is the TLS alert to send for it (0: none); `flags` are the faults of a refused chain.
+    """
+
+    def __init__(self, code: int, alert: int = 0, flags: Flag = Flag(0)) -> None:  # noqa: B008
         super().__init__(code)
         self.code = code
+        self.alert = alert
+        self.flags = flags
+
+
+class Alert(IntEnum):
+    """TLS alerts (RFC 5246, section 7.2) that are sent from here; OpenSSL sends its own."""
+
+    UNEXPECTED_MESSAGE = 10
+    BAD_CERTIFICATE = 42
+    UNSUPPORTED_CERTIFICATE = 43
+    CERTIFICATE_EXPIRED = 45
+    CERTIFICATE_UNKNOWN = 46
+    UNKNOWN_CA = 48
+    ACCESS_DENIED = 49
+    DECODE_ERROR = 50
+    INTERNAL_ERROR = 80
 
 
 def raise_code(code: int) -> NoReturn:
     """Raise what MicroPython raises for a failed call of Mbed TLS that gave `code`."""
+    code = int(code)
     if -256 < code < 0:
         raise OSError(-code, errno.errorcode.get(-code, ""))
-    if name := name_of(code):
-        raise OSError(code, name)
-    raise OSError(code, f"UNKNOWN ERROR CODE ({abs(code):04X})")
+    raise OSError(code, name_of(code) or f"UNKNOWN ERROR CODE ({abs(code):04X})")
 
 
 def raise_refusal(flags: Flag) -> NoReturn:
     """Raise what MicroPython raises for a chain that Mbed TLS refused for `flags`."""
-    lines = "".join(f"{text}\n" for flag, text in _TEXTS if flags & flag)
+    lines = "".join(f"\n{text}\n" for flag, text in _TEXTS if flags & flag)
     if not lines or len(lines) >= _TEXT_ROOM:
         raise_code(Code.X509_CERT_VERIFY_FAILED)
     raise ValueError(lines)
@@ -113,12 +132,12 @@ def name_of(code: int) -> str:
         return ""
 
 
-def alert_for(flags: Flag) -> int:
-    """The number of the TLS alert that Mbed TLS sends for a refused certificate."""
+def alert_for(flags: Flag) -> Alert:
+    """The TLS alert that Mbed TLS sends for a refused chain."""
     for flag, alert in _ALERTS:
         if flags & flag:
             return alert
-    return 46  # certificate_unknown
+    return Alert.CERTIFICATE_UNKNOWN
 
 
 # MicroPython gives Mbed TLS this many bytes for the texts; more, and only the number is left.
@@ -146,10 +165,10 @@ _TEXTS = (
 )
 
 _ALERTS = (
-    (Flag.OTHER, 49),  # access_denied
-    (Flag.CN_MISMATCH, 42),  # bad_certificate
-    (Flag.KEY_USAGE | Flag.EXT_KEY_USAGE | Flag.NS_CERT_TYPE, 43),  # unsupported_certificate
-    (Flag.BAD_PK | Flag.BAD_KEY, 43),
-    (Flag.EXPIRED, 45),  # certificate_expired
-    (Flag.NOT_TRUSTED, 48),  # unknown_ca
+    (Flag.OTHER, Alert.ACCESS_DENIED),
+    (Flag.CN_MISMATCH, Alert.BAD_CERTIFICATE),
+    (Flag.KEY_USAGE | Flag.EXT_KEY_USAGE, Alert.UNSUPPORTED_CERTIFICATE),
+    (Flag.BAD_PK | Flag.BAD_KEY, Alert.UNSUPPORTED_CERTIFICATE),
+    (Flag.EXPIRED, Alert.CERTIFICATE_EXPIRED),
+    (Flag.NOT_TRUSTED, Alert.UNKNOWN_CA),
 )

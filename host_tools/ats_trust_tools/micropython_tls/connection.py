@@ -2,11 +2,11 @@
 
 OpenSSL runs the protocol through two memory buffers and never touches the stream. Records are
 read from the stream as Mbed TLS reads them: five bytes, then the rest. The server's Certificate
-message is judged by `path` before OpenSSL sees it, so a refusal or a verify_callback comes where
-it comes on a board; anchors that the stream loaded on the way count. What Mbed TLS accepts goes
-on to OpenSSL, which has the second vote: with CERT_REQUIRED nothing is accepted that either
-refuses, save what Mbed TLS does not look at (name constraints, policies and the extended key
-usage of a CA).
+message is judged by `verdict` before OpenSSL sees it, so that a refusal or the verify_callback
+comes where it comes on a board; anchors that the stream loaded on the way count. What Mbed TLS
+accepts goes on to OpenSSL, which has the second vote: with CERT_REQUIRED nothing is accepted that
+either refuses, save what Mbed TLS does not look at (name constraints, policies and the extended
+key usage of a CA).
 """
 
 from __future__ import annotations
@@ -14,20 +14,23 @@ from __future__ import annotations
 import contextlib
 import ssl
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
-from ats_trust_tools.micropython_tls import anchor, path, records, suites, x509
+from ats_trust_tools.micropython_tls import anchor, records, suites, verdict, x509
 from ats_trust_tools.micropython_tls.codes import (
+    Alert,
     Code,
-    Flag,
     MbedError,
-    alert_for,
     raise_code,
     raise_refusal,
 )
 
 if TYPE_CHECKING:
     from ats_trust_tools.micropython_tls.context import SSLContext
+
+
+# MicroPython lends out the bytes of a str as well.
+Buffer = bytes | bytearray | memoryview | str
 
 
 class ByteStream(Protocol):
@@ -49,13 +52,14 @@ class SSLSocket:
         self._host = host
         self._openssl = openssl
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        # OpenSSL gets the name for SNI only; who the server must be is decided in `path`.
-        self._tls = openssl.wrap_bio(self._incoming, self._outgoing, server_hostname=_sni(host))
+        # OpenSSL gets the name for SNI only; who the server must be is decided in `verdict`.
+        self._tls = openssl.wrap_bio(self._incoming, self._outgoing, server_hostname=host or None)
         self._flight = records.Flight()
         self._record = bytearray()
         self._unwritten: list[bytes] = []
         self._owed = 0
         self._established = False
+        self._reading = False
         self._leaf: x509.Certificate | None = None
         self._suite = 0
         self._failed = 0
@@ -110,9 +114,15 @@ class SSLSocket:
             found += some
         return bytes(found)
 
-    def write(self, buf: bytes | bytearray | memoryview) -> int | None:
-        """Write all of it; the number of bytes, fewer or None when the stream would block."""
-        data = memoryview(buf).cast("B")
+    def write(self, buf: Buffer, *span: int) -> int | None:
+        """Write all of it; the number of bytes, fewer or None when the stream would block.
+
+        span: (most bytes) or (offset, most bytes); -1 stands for all.
+        """
+        data = _bytes(buf)
+        *offset, most = span or (-1,)
+        data = data[offset[0] if offset else 0 :]
+        data = data[: most if most >= 0 else len(data)]
         done = 0
         while done < len(data):
             count = self._write_some(data[done:])
@@ -123,9 +133,9 @@ class SSLSocket:
 
     sendall = write
 
-    def send(self, buf: bytes | bytearray | memoryview) -> int | None:
+    def send(self, buf: Buffer) -> int | None:
         """Write one record at most."""
-        data = memoryview(buf).cast("B")
+        data = _bytes(buf)
         return self._write_some(data) if len(data) else 0
 
     def setblocking(self, flag: bool) -> None:
@@ -155,28 +165,31 @@ class SSLSocket:
                 if not self._flush() or not self._take_record():
                     return False
             except ssl.SSLError as error:
-                self._give_up(_code_of(error, self._leaf))
+                self._give_up(MbedError(_code_of(error, self._leaf)))
             else:
                 self._check_leaf()
                 self._established = True
-        return self._flush()
+        return True
 
     def _read_some(self, size: int) -> bytes | None:
         if size == 0:
             return b""
-        if not self._shake():
-            return None
-        while True:
-            try:
-                return self._tls.read(size)
-            except ssl.SSLWantReadError:
-                if not self._take_record():
-                    return None
-            except ssl.SSLZeroReturnError:
-                return b""
-            except ssl.SSLError as error:
-                self._failed = _code_of(error, None)
-                raise_code(self._failed)
+        self._reading = True
+        try:
+            if not self._shake():
+                return None
+            while True:
+                try:
+                    return self._tls.read(size)
+                except ssl.SSLWantReadError:
+                    if not self._take_record():
+                        return None
+        except (ssl.SSLZeroReturnError, _EndOfData):
+            return b""
+        except ssl.SSLError as error:
+            self._give_up(MbedError(_code_of(error, None)))
+        finally:
+            self._reading = False
 
     def _write_some(self, data: memoryview) -> int | None:
         if not self._shake():
@@ -186,8 +199,7 @@ class SSLSocket:
             try:
                 self._tls.write(data[: self._owed])
             except ssl.SSLError as error:
-                self._failed = _code_of(error, None)
-                raise_code(self._failed)
+                self._give_up(MbedError(_code_of(error, None)))
         if not self._flush():
             return None
         count, self._owed = self._owed, 0
@@ -195,6 +207,8 @@ class SSLSocket:
 
     def _flush(self) -> bool:
         """Write what OpenSSL has ready, a record at a time; False where it would block."""
+        if self._stream is None:
+            raise_code(self._failed)
         if self._outgoing.pending:
             self._unwritten += records.split(self._outgoing.read())
         while self._unwritten:
@@ -202,7 +216,8 @@ class SSLSocket:
             if count is None:
                 return False
             if count < 0:
-                self._give_up(count)
+                self._unwritten.clear()  # Nothing more can be told to the server, no alert either.
+                self._give_up(MbedError(count))
             self._unwritten[0] = self._unwritten[0][count:]
             if not self._unwritten[0]:
                 del self._unwritten[0]
@@ -217,8 +232,6 @@ class SSLSocket:
             if not self._fill(records.HEADER_BYTES + records.content_length(header)):
                 return False
             record, self._record = bytes(self._record), bytearray()
-            if not self._flight.encrypted and record[0] == records.ALERT:
-                self._alert(record)
             for kind, body, again in self._flight.messages(record):
                 if kind == records.SERVER_HELLO:
                     self._suite = records.cipher_suite(body)
@@ -226,7 +239,11 @@ class SSLSocket:
                     self._judge(body)
                 self._incoming.write(again)
         except MbedError as error:
-            self._give_up(error.code)
+            # As on a board, to a reader a connection that only stops is one that was closed.
+            ends = Code.SSL_CONN_EOF if self._established else Code.SSL_PEER_CLOSE_NOTIFY
+            if self._reading and error.code == ends:
+                raise _EndOfData from None
+            self._give_up(error)
         return True
 
     def _fill(self, wanted: int) -> bool:
@@ -242,99 +259,50 @@ class SSLSocket:
             self._record += room[:count]
         return True
 
-    def _alert(self, record: bytes) -> None:
-        level, number = record[5:6], record[6:7]
-        if level == b"\x02":
-            raise MbedError(Code.SSL_FATAL_ALERT_MESSAGE)
-        if level == b"\x01" and number == b"\x00":
-            raise MbedError(Code.SSL_PEER_CLOSE_NOTIFY)
-
     # The server's certificates.
 
     def _judge(self, body: bytes) -> None:
         """Decide on the Certificate message; returns only if the handshake may go on."""
         if self._leaf is not None:
-            raise MbedError(Code.SSL_UNEXPECTED_MESSAGE)
-        try:
-            presented = [x509.parse(der) for der in records.certificates(body)]
-        except MbedError:
-            self._send_alert(42)
-            raise
+            raise MbedError(Code.SSL_UNEXPECTED_MESSAGE, Alert.UNEXPECTED_MESSAGE)
+        presented = verdict.parse_all(records.certificates(body))
         self._leaf = presented[0]
-        mode = self._context.verify_mode
-        if mode == _CERT_NONE:
-            return
-        trusted = self._context.anchors
-        steps = path.build(presented, trusted, time.time())
-        steps[0].flags |= path.leaf_faults(self._leaf, self._host)
-        answer = path.call_back(steps, self._context.verify_callback)
-        if answer:
-            self._send_alert(alert_for(Flag.OTHER))
-            raise MbedError(answer)
-        flags = Flag(0)
-        for step in steps:
-            flags |= step.flags
-        usage = path.usage_faults(self._leaf, self._suite in suites.RSA_KEY_EXCHANGE)
-        if mode == _CERT_REQUIRED:
-            if not trusted:
-                self._send_alert(alert_for(flags | usage))
-                raise MbedError(Code.SSL_CA_CHAIN_REQUIRED)
-            if flags:
-                self._send_alert(alert_for(flags | usage))
-                self._drop(Code.X509_CERT_VERIFY_FAILED)
-                raise_refusal(flags | usage)
-            if usage:
-                self._send_alert(alert_for(usage))
-                raise MbedError(Code.SSL_BAD_CERTIFICATE)
-            self._second_vote(steps)
-
-    def _second_vote(self, steps: list[path.Step]) -> None:
-        """Load into this connection's OpenSSL what it needs to check the path for itself."""
-        authorities = [step.certificate for step in steps[1:]] or [steps[0].certificate]
-        if any(ca.extensions & _NOT_LOOKED_AT for ca in authorities):
-            loaded = [anchor.stripped(ca) for ca in authorities]
-        else:
-            loaded = [anchor.for_openssl(authorities[-1])]
-        for der in loaded:
-            self._openssl.load_verify_locations(cadata=der)
+        path = verdict.judge(presented, self._suite, self._context, self._host)
+        # OpenSSL checks for itself, now that it has an anchor.
+        try:
+            for der in anchor.for_path(path):
+                self._openssl.load_verify_locations(cadata=der)
+        except ssl.SSLError:
+            raise MbedError(Code.SSL_BAD_CERTIFICATE, Alert.BAD_CERTIFICATE) from None
 
     def _check_leaf(self) -> None:
         """The certificate whose key OpenSSL has seen proved must be the one that was judged."""
         der = self._tls.getpeercert(binary_form=True)
         if self._leaf is None or der != self._leaf.raw:
-            self._give_up(Code.SSL_BAD_CERTIFICATE)
+            self._give_up(MbedError(Code.SSL_BAD_CERTIFICATE))
 
-    def _send_alert(self, number: int) -> None:
-        """Tell the server; a stream that would block or fails loses the alert, as on a board."""
+    def _give_up(self, error: MbedError) -> NoReturn:
+        """End the connection with an alert, and raise what MicroPython raises."""
+        self._failed = error.code
+        # A stream that would block or fails loses the alert, as on a board.
         with contextlib.suppress(OSError):
-            self._stream.write(bytearray(records.alert_record(number)))
+            if error.alert:
+                self._stream.write(bytearray(records.alert_record(error.alert)))
+            else:
+                self._flush()  # OpenSSL's alert, if it has one
+        if not self._established and error.code != Code.SSL_CONN_EOF:
+            self._stream = None
+        if error.flags:
+            raise_refusal(error.flags)
+        raise_code(error.code)
 
-    def _drop(self, code: int) -> None:
-        self._failed = code
-        self._stream = None
 
-    def _give_up(self, code: int) -> None:
-        """End a handshake or a connection with what MicroPython raises for `code`."""
-        if self._established:
-            self._failed = code
-            raise_code(code)
-        with contextlib.suppress(OSError):
-            self._flush()  # OpenSSL's alert, if it has one
-        self._drop(code)
-        raise_code(code)
+class _EndOfData(Exception):
+    """What a reader sees as the end."""
 
 
 # Mbed TLS's buffer for what goes out, in MicroPython's configuration.
 _MOST_OUT = 4096
-
-_CERT_NONE, _CERT_REQUIRED = 0, 2
-
-_NOT_LOOKED_AT = {
-    x509.OID_NAME_CONSTRAINTS,
-    x509.OID_POLICY_CONSTRAINTS,
-    x509.OID_INHIBIT_ANY_POLICY,
-    x509.OID_EXT_KEY_USAGE,
-}
 
 _REASONS = {
     "BAD_SIGNATURE": Code.RSA_VERIFY_FAILED,
@@ -363,5 +331,5 @@ def _code_of(error: ssl.SSLError, leaf: x509.Certificate | None) -> int:
     return code
 
 
-def _sni(host: str | None) -> str | None:
-    return host or None
+def _bytes(buf: Buffer) -> memoryview:
+    return memoryview(buf.encode() if isinstance(buf, str) else buf).cast("B")

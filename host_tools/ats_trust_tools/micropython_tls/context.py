@@ -22,19 +22,24 @@ from ats_trust_tools.micropython_tls import suites, x509
 from ats_trust_tools.micropython_tls.codes import Code, MbedError, raise_code
 from ats_trust_tools.micropython_tls.connection import SSLSocket
 from ats_trust_tools.micropython_tls.stream import SocketStream
+from ats_trust_tools.micropython_tls.verdict import CERT_REQUIRED
 
 PROTOCOL_TLS_CLIENT = 0
-CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED = 0, 1, 2
 
 VerifyCallback = Callable[[memoryview, int], int]
 
 
 class SSLContext:
-    """Starts with CERT_REQUIRED and no anchors. `protocol` can only be PROTOCOL_TLS_CLIENT."""
+    """Starts with CERT_REQUIRED and no anchors. `protocol` can only be PROTOCOL_TLS_CLIENT.
+
+    Certificates and keys are DER; PEM is refused, as by most boards before MicroPython 1.29.
+    """
 
     __slots__ = ("_anchors", "_cert_chain", "_ciphers", "verify_callback", "verify_mode")
 
     def __init__(self, protocol: int, /) -> None:
+        if not isinstance(protocol, int):
+            raise TypeError(f"can't convert {type(protocol).__name__} to int")
         if protocol != PROTOCOL_TLS_CLIENT:
             raise NotImplementedError("only PROTOCOL_TLS_CLIENT exists on the host")
         self.verify_mode = CERT_REQUIRED
@@ -72,6 +77,9 @@ class SSLContext:
         """Offer exactly these suites, by Mbed TLS's names, in this order."""
         if not isinstance(ciphersuites, list | tuple):
             raise TypeError(f"object '{type(ciphersuites).__name__}' isn't a tuple or list")
+        for name in ciphersuites:
+            if not isinstance(name, str):
+                raise TypeError(f"can't convert '{type(name).__name__}' object to str implicitly")
         if not ciphersuites or any(name not in suites.NAMES for name in ciphersuites):
             raise_code(Code.SSL_BAD_CONFIG)
         self._ciphers = tuple(ciphersuites)

@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from ats_trust_tools.micropython_tls.codes import Code, Flag, MbedError
-from ats_trust_tools.micropython_tls.x509 import Certificate, PublicKey, same_name, signed_by
+from ats_trust_tools.micropython_tls.names import same_name
+from ats_trust_tools.micropython_tls.x509 import Certificate, PublicKey, signed_by
 
 
 @dataclass
@@ -123,30 +124,24 @@ def names_host(leaf: Certificate, host: str) -> bool:
     return False
 
 
-def call_back(path: Sequence[Step], callback: Callable[[memoryview, int], int] | None) -> int:
-    """Show the path to the callback, top first; its first answer that is not 0, or 0."""
+def call_back(path: Sequence[Step], callback: Callable[[memoryview, int], int] | None) -> None:
+    """Show the path to the callback, top first; its first answer that is not 0 is an error."""
     if callback is None:
-        return 0
+        return
     for depth in range(len(path) - 1, -1, -1):
         # Released afterwards: on a board, keeping the memoryview is a crash later on.
         with memoryview(path[depth].certificate.raw) as view:
             answer = callback(view, depth)
             if not isinstance(answer, int):
                 raise TypeError(f"can't convert {type(answer).__name__} to int")
+        if answer == Code.X509_CERT_VERIFY_FAILED:
+            answer = Code.X509_FATAL_ERROR  # so that it is not taken for a fault of the chain
         if answer:
-            return answer
-    return 0
+            raise MbedError(answer)
 
 
 _HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
-_CURVES = (
-    ec.SECP256R1,
-    ec.SECP384R1,
-    ec.SECP521R1,
-    ec.BrainpoolP256R1,
-    ec.BrainpoolP384R1,
-    ec.BrainpoolP512R1,
-)
+_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _LEAST_RSA_BITS = 2048
 _MOST_INTERMEDIATES = 8
 

@@ -16,8 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from ats_trust_tools.micropython_tls.codes import Asn1, Code, MbedError
+from ats_trust_tools.micropython_tls.der import Reader
+from ats_trust_tools.micropython_tls.extensions import Extensions
+from ats_trust_tools.micropython_tls.names import Name, read_name
 
-Name = tuple[tuple[bytes, int, bytes], ...]
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 
@@ -54,18 +56,18 @@ class Certificate:
 def parse(data: bytes) -> Certificate:
     """Read the certificate at the start of `data`."""
     try:
-        start, stop = _Reader(data, 0, len(data), Code.X509_INVALID_FORMAT).enter(0x30)
+        start, stop = Reader(data, 0, len(data), Code.X509_INVALID_FORMAT).enter(0x30)
     except MbedError:
         raise MbedError(Code.X509_INVALID_FORMAT) from None
-    outer = _Reader(data, start, stop, Code.X509_INVALID_FORMAT)
+    outer = Reader(data, start, stop, Code.X509_INVALID_FORMAT)
     tbs_from = outer.at
-    tbs = _Reader(data, *outer.enter(0x30), Code.X509_INVALID_FORMAT)
+    tbs = Reader(data, *outer.enter(0x30), Code.X509_INVALID_FORMAT)
     signed = data[tbs_from : tbs.stop]
 
     version = 1
     if tbs.peek() == 0xA0:
         tbs.category = Code.X509_INVALID_VERSION
-        inner = _Reader(data, *tbs.enter(0xA0), Code.X509_INVALID_VERSION)
+        inner = Reader(data, *tbs.enter(0xA0), Code.X509_INVALID_VERSION)
         version = 1 + int.from_bytes(inner.take(0x02), "big", signed=True)
         inner.expect_end()
     tbs.category = Code.X509_INVALID_SERIAL
@@ -77,30 +79,30 @@ def parse(data: bytes) -> Certificate:
     signature_hash, is_rsa = _signature_algorithm(algorithm)
 
     tbs.category = Code.X509_INVALID_FORMAT
-    issuer = _name(data, *tbs.enter(0x30))
+    issuer = read_name(data, *tbs.enter(0x30))
     tbs.category = Code.X509_INVALID_DATE
     validity_from = tbs.at
-    dates = _Reader(data, *tbs.enter(0x30), Code.X509_INVALID_DATE)
+    dates = Reader(data, *tbs.enter(0x30), Code.X509_INVALID_DATE)
     not_before, not_after = _time(dates), _time(dates)
     dates.expect_end()
     validity_der = data[validity_from : tbs.at]
     tbs.category = Code.X509_INVALID_FORMAT
     subject_from = tbs.at
     subject_start, subject_stop = tbs.enter(0x30)
-    subject = _name(data, subject_start, subject_stop) if subject_stop > subject_start else ()
+    subject = read_name(data, subject_start, subject_stop) if subject_stop > subject_start else ()
     subject_der = data[subject_from : tbs.at]
     spki_der = tbs.whole(0x30)
     key = _public_key(spki_der)
 
-    fields = _Extensions()
+    fields = Extensions()
     if version > 1:
         for unique_id in (0xA1, 0xA2):
             if tbs.peek() == unique_id:
                 tbs.enter(unique_id)
     if version == 3 and tbs.at < tbs.stop:
         tbs.category = Code.X509_INVALID_EXTENSIONS
-        explicit = _Reader(data, *tbs.enter(0xA3), Code.X509_INVALID_EXTENSIONS)
-        fields.read(_Reader(data, *explicit.enter(0x30), Code.X509_INVALID_EXTENSIONS))
+        explicit = Reader(data, *tbs.enter(0xA3), Code.X509_INVALID_EXTENSIONS)
+        fields.read(Reader(data, *explicit.enter(0x30), Code.X509_INVALID_EXTENSIONS))
         explicit.expect_end()
     tbs.category = Code.X509_INVALID_FORMAT
     tbs.expect_end()
@@ -139,11 +141,6 @@ def parse(data: bytes) -> Certificate:
     )
 
 
-def same_name(one: Name, other: Name) -> bool:
-    """Mbed TLS's comparison: printable and UTF-8 strings are equal without regard to case."""
-    return _folded(one) == _folded(other)
-
-
 def signed_by(child: Certificate, parent: Certificate) -> bool:
     """Whether the parent's key made the child's signature."""
     key = parent.key
@@ -162,32 +159,11 @@ def signed_by(child: Certificate, parent: Certificate) -> bool:
 
 
 OID_COMMON_NAME = bytes.fromhex("550403")
-OID_KEY_USAGE = bytes.fromhex("551d0f")
-OID_SUBJECT_ALT_NAME = bytes.fromhex("551d11")
-OID_BASIC_CONSTRAINTS = bytes.fromhex("551d13")
-OID_NAME_CONSTRAINTS = bytes.fromhex("551d1e")
-OID_POLICIES = bytes.fromhex("551d20")
-OID_POLICY_CONSTRAINTS = bytes.fromhex("551d24")
-OID_EXT_KEY_USAGE = bytes.fromhex("551d25")
-OID_INHIBIT_ANY_POLICY = bytes.fromhex("551d36")
-OID_ANY_POLICY = bytes.fromhex("551d2000")
-
-_OID_SUBJECT_KEY_ID = bytes.fromhex("551d0e")
-_OID_AUTHORITY_KEY_ID = bytes.fromhex("551d23")
-_OID_NS_CERT_TYPE = bytes.fromhex("6086480186f8420101")
-_PARSED_BY_MBEDTLS = {
-    OID_KEY_USAGE,
-    OID_SUBJECT_ALT_NAME,
-    OID_BASIC_CONSTRAINTS,
-    OID_POLICIES,
-    OID_EXT_KEY_USAGE,
-    _OID_SUBJECT_KEY_ID,
-    _OID_AUTHORITY_KEY_ID,
-    _OID_NS_CERT_TYPE,
-}
 
 _RSA = bytes.fromhex("2a864886f70d0101")
 _ECDSA = bytes.fromhex("2a8648ce3d04")
+_RSA_KEY = _RSA + b"\x01"
+_EC_KEY = bytes.fromhex("2a8648ce3d0201")
 _SIGNATURES: dict[bytes, tuple[hashes.HashAlgorithm, bool]] = {
     _RSA + b"\x05": (hashes.SHA1(), True),
     _RSA + b"\x0e": (hashes.SHA224(), True),
@@ -201,176 +177,30 @@ _SIGNATURES: dict[bytes, tuple[hashes.HashAlgorithm, bool]] = {
     _ECDSA + b"\x03\x04": (hashes.SHA512(), False),
 }
 
-_CASELESS_TAGS = (0x0C, 0x13)  # UTF8String, PrintableString
-_NAME_TAGS = (0x03, 0x0C, 0x13, 0x14, 0x16, 0x1C, 0x1E)
-
-
-class _Reader:
-    """Walks the DER values of one level; errors are `category` plus the ASN.1 number."""
-
-    def __init__(self, data: bytes, start: int, stop: int, category: int) -> None:
-        self.data = data
-        self.at = start
-        self.stop = stop
-        self.category = category
-
-    def fail(self, reason: Asn1) -> MbedError:
-        return MbedError(self.category + reason)
-
-    def peek(self) -> int:
-        return self.data[self.at] if self.at < self.stop else -1
-
-    def enter(self, tag: int) -> tuple[int, int]:
-        """Step over the value with this tag; returns where its content starts and stops."""
-        if self.at >= self.stop:
-            raise self.fail(Asn1.OUT_OF_DATA)
-        if self.data[self.at] != tag:
-            raise self.fail(Asn1.UNEXPECTED_TAG)
-        return self._content()
-
-    def take(self, tag: int) -> bytes:
-        start, stop = self.enter(tag)
-        return self.data[start:stop]
-
-    def whole(self, tag: int) -> bytes:
-        """The value with its tag and length."""
-        start = self.at
-        self.enter(tag)
-        return self.data[start : self.at]
-
-    def any(self) -> tuple[int, bytes]:
-        """The next value, whatever its tag."""
-        tag = self.peek()
-        if tag < 0:
-            raise self.fail(Asn1.OUT_OF_DATA)
-        start, stop = self._content()
-        return tag, self.data[start:stop]
-
-    def expect_end(self) -> None:
-        if self.at != self.stop:
-            raise self.fail(Asn1.LENGTH_MISMATCH)
-
-    def _content(self) -> tuple[int, int]:
-        at = self.at + 1
-        if at >= self.stop:
-            raise self.fail(Asn1.OUT_OF_DATA)
-        length = self.data[at]
-        at += 1
-        if length & 0x80:
-            count = length & 0x7F
-            if not 1 <= count <= 4:
-                raise self.fail(Asn1.INVALID_LENGTH)
-            if at + count > self.stop:
-                raise self.fail(Asn1.OUT_OF_DATA)
-            length = int.from_bytes(self.data[at : at + count], "big")
-            at += count
-        if length > self.stop - at:
-            raise self.fail(Asn1.OUT_OF_DATA)
-        self.at = at + length
-        return at, self.at
-
-
-class _Extensions:
-    def __init__(self) -> None:
-        self.seen: set[bytes] = set()
-        self.is_ca = False
-        self.path_length: int | None = None
-        self.key_usage: int | None = None
-        self.purposes: tuple[bytes, ...] | None = None
-        self.alternative_names: tuple[tuple[int, bytes], ...] | None = None
-
-    def read(self, extensions: _Reader) -> None:
-        category = Code.X509_INVALID_EXTENSIONS
-        while extensions.at < extensions.stop:
-            one = _Reader(extensions.data, *extensions.enter(0x30), category)
-            oid = one.take(0x06)
-            critical = one.peek() == 0x01 and one.take(0x01) != b"\x00"
-            start, stop = one.enter(0x04)
-            one.expect_end()
-            if oid in _PARSED_BY_MBEDTLS and oid in self.seen:
-                raise MbedError(category)
-            self.seen.add(oid)
-            self._one(oid, critical, _Reader(extensions.data, start, stop, category))
-
-    def _one(self, oid: bytes, critical: bool, value: _Reader) -> None:
-        if oid == OID_BASIC_CONSTRAINTS:
-            inner = _Reader(value.data, *value.enter(0x30), value.category)
-            if inner.peek() == 0x01:
-                self.is_ca = inner.take(0x01) != b"\x00"
-            if inner.at < inner.stop:
-                self.path_length = int.from_bytes(inner.take(0x02), "big")
-            inner.expect_end()
-        elif oid == OID_KEY_USAGE:
-            bits = value.take(0x03)
-            if len(bits) < 2:
-                raise value.fail(Asn1.INVALID_LENGTH)
-            self.key_usage = bits[1]
-        elif oid == OID_EXT_KEY_USAGE:
-            inner = _Reader(value.data, *value.enter(0x30), value.category)
-            purposes = []
-            while inner.at < inner.stop:
-                purposes.append(inner.take(0x06))
-            if not purposes:
-                raise value.fail(Asn1.INVALID_LENGTH)
-            self.purposes = tuple(purposes)
-        elif oid == OID_SUBJECT_ALT_NAME:
-            inner = _Reader(value.data, *value.enter(0x30), value.category)
-            names = []
-            while inner.at < inner.stop:
-                tag, content = inner.any()
-                if tag & 0xC0 != 0x80:
-                    raise value.fail(Asn1.UNEXPECTED_TAG)
-                names.append((tag & 0x1F, content))
-            self.alternative_names = tuple(names)
-        elif oid == OID_POLICIES:
-            inner = _Reader(value.data, *value.enter(0x30), value.category)
-            any_only = True
-            while inner.at < inner.stop:
-                policy = _Reader(value.data, *inner.enter(0x30), value.category)
-                any_only &= policy.take(0x06) == OID_ANY_POLICY
-            if critical and not any_only:
-                raise MbedError(Code.X509_FEATURE_UNAVAILABLE)
-        elif critical and oid not in _PARSED_BY_MBEDTLS:
-            raise value.fail(Asn1.UNEXPECTED_TAG)
+# Compiled into MicroPython; fewer are good enough for a certificate (see `path`).
+_CURVES = (
+    ec.SECP192R1,
+    ec.SECP224R1,
+    ec.SECP256R1,
+    ec.SECP256K1,
+    ec.SECP384R1,
+    ec.SECP521R1,
+)
 
 
 def _signature_algorithm(algorithm: bytes) -> tuple[hashes.HashAlgorithm, bool]:
-    reader = _Reader(algorithm, 0, len(algorithm), Code.X509_INVALID_ALG)
-    inner = _Reader(algorithm, *reader.enter(0x30), Code.X509_INVALID_ALG)
-    try:
-        return _SIGNATURES[inner.take(0x06)]
-    except KeyError:
-        raise MbedError(Code.X509_UNKNOWN_SIG_ALG) from None
+    reader = Reader(algorithm, 0, len(algorithm), Code.X509_INVALID_ALG)
+    inner = Reader(algorithm, *reader.enter(0x30), Code.X509_INVALID_ALG)
+    oid = inner.take(0x06)
+    tag, parameters = inner.any() if inner.at < inner.stop else (0x05, b"")
+    if oid not in _SIGNATURES and oid != _RSA + b"\x0a":
+        raise MbedError(Code.X509_UNKNOWN_SIG_ALG)
+    if oid not in _SIGNATURES or tag != 0x05 or parameters:
+        raise MbedError(Code.X509_INVALID_ALG)  # RSASSA-PSS among them: it has parameters
+    return _SIGNATURES[oid]
 
 
-def _name(data: bytes, start: int, stop: int) -> Name:
-    sets = _Reader(data, start, stop, Code.X509_INVALID_NAME)
-    entries = []
-    while True:
-        members = _Reader(data, *sets.enter(0x31), sets.category)
-        while members.at < members.stop:
-            pair = _Reader(data, *members.enter(0x30), sets.category)
-            oid = pair.take(0x06)
-            tag, value = pair.any()
-            if tag not in _NAME_TAGS:
-                raise pair.fail(Asn1.UNEXPECTED_TAG)
-            pair.expect_end()
-            # The end of a set counts in a comparison: {A}{B} is not {A+B}.
-            entries.append((oid, tag | (members.at < members.stop) << 8, value))
-        if sets.at == sets.stop:
-            return tuple(entries)
-
-
-def _folded(name: Name) -> Name:
-    return tuple(
-        (oid, tag & 0x100 | 0x0C, value.lower())
-        if tag & 0xFF in _CASELESS_TAGS
-        else (oid, tag, value)
-        for oid, tag, value in name
-    )
-
-
-def _time(reader: _Reader) -> tuple[int, ...]:
+def _time(reader: Reader) -> tuple[int, ...]:
     tag, text = reader.any()
     if tag not in (0x17, 0x18):
         raise reader.fail(Asn1.UNEXPECTED_TAG)
@@ -386,12 +216,25 @@ def _time(reader: _Reader) -> tuple[int, ...]:
 
 
 def _public_key(spki: bytes) -> PublicKey:
+    kind = _key_algorithm(spki)
+    if kind not in (_RSA_KEY, _EC_KEY):
+        raise MbedError(Code.PK_UNKNOWN_PK_ALG)
     try:
         key = load_der_public_key(spki)
     except UnsupportedAlgorithm:
         raise MbedError(Code.PK_UNKNOWN_NAMED_CURVE) from None
     except ValueError:
-        raise MbedError(Code.PK_INVALID_PUBKEY) from None
+        raise MbedError(
+            Code.ECP_INVALID_KEY if kind == _EC_KEY else Code.PK_INVALID_PUBKEY
+        ) from None
+    if isinstance(key, ec.EllipticCurvePublicKey) and not isinstance(key.curve, _CURVES):
+        raise MbedError(Code.PK_UNKNOWN_NAMED_CURVE)
     if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
         return key
     raise MbedError(Code.PK_UNKNOWN_PK_ALG)
+
+
+def _key_algorithm(spki: bytes) -> bytes:
+    outer = Reader(spki, 0, len(spki), Code.PK_INVALID_ALG)
+    inner = Reader(spki, *outer.enter(0x30), Code.PK_INVALID_ALG)
+    return Reader(spki, *inner.enter(0x30), Code.PK_INVALID_ALG).take(0x06)

@@ -1,0 +1,95 @@
+"""States in which a handshake can end, made by hand, for the tests of `explain`."""
+
+import unittest
+
+import data_chains as chains
+import data_roots as roots
+from _made import trimmed
+
+from ats_trust.bundle import name_key
+from ats_trust.errors import PeerRejected
+from ats_trust.explain import explain
+from ats_trust.judge import Judge
+from ats_trust.x509 import Certificate
+
+EC = trimmed(roots.EC_ROOT)
+RSA = trimmed(roots.RSA_ROOT)
+VERIFY_FAILED = ValueError("any text")
+NO_ANCHOR = OSError(-0x7680)
+PROTOCOL = OSError(-0x6E00)
+EOF = OSError(-0x7280)
+UNKNOWN = PeerRejected("unknown_issuer", "", "certificate")
+
+
+def keys_of(certificate):
+    found = Certificate(certificate)
+    return name_key(certificate, *found.issuer), name_key(certificate, *found.subject)
+
+
+LEAF, INT, CROSS = [keys_of(each) for each in (chains.LEAF, chains.EC_INT, chains.EC_CROSS)]
+CHAIN = (LEAF, INT, CROSS)
+
+
+def flight_of(**fields):
+    """What a Flight saw of a server that sent nothing, but for these fields."""
+
+    class State:
+        chain = ()
+        chain_bytes = 0
+        first = b""
+        alert = None
+        asked = finished = eof = False
+        answered = 0
+        error = fault = None
+
+    state = State()
+    state.first = b"\x16\x03\x03\x00\x5d" if fields.get("chain") else b""
+    for name in fields:
+        setattr(state, name, fields[name])
+    return state
+
+
+def judge_of(*certificates, accepted=False, ample=None):
+    """The Judge after it saw these, none of them an anchor, the highest first."""
+    judge = Judge("board.test.example", "20300101000000")
+    for above, certificate in enumerate(certificates):
+        try:
+            judge.see(certificate, len(certificates) - 1 - above)
+        except PeerRejected:
+            pass
+    judge.accepted = accepted
+    if accepted:
+        judge.lowest = 0
+    judge.ample = ample
+    return judge
+
+
+def find_of(*anchors):
+    """Bundle.find of a bundle with these anchors."""
+
+    def find(keys):
+        for key in keys:
+            found = [each for each in anchors if keys_of(each)[1] == key]
+            if found:
+                return found
+        return []
+
+    return find
+
+
+class Case(unittest.TestCase):
+    def check(
+        self, expected, error=VERIFY_FAILED, flight=None, judge=None, refusals=(), find=None
+    ):
+        """The explanation has this (class, code, stage); returns it."""
+        found = explain(
+            error, flight or flight_of(), judge or judge_of(), list(refusals), find or find_of()
+        )
+        self.assertEqual((type(found), found.code, found.stage), expected, repr(found))
+        return found
+
+    def network(self, expected, error, flight, judge=None):
+        """The explanation is the network's own error with this number."""
+        found = explain(error, flight, judge or judge_of(), [], find_of())
+        self.assertIs(type(found), OSError)
+        self.assertEqual(found.args[0], expected)

@@ -1,0 +1,109 @@
+"""Judge a recorded chain at a given time with the library's own code, as in a handshake.
+
+Everything of a connection but the TLS: the Certificate message goes through Flight, the anchor
+comes from the bundle, and Judge sees the path from the anchor down, as Mbed TLS builds it by
+names. Signatures are not checked here. In the job: "certificates" (leaf first), "bundle", "host",
+"now" ("YYYYMMDDHHMMSS").
+"""
+
+import hashlib
+
+from jobs import decoded, main
+
+from ats_trust.bundle import Bundle
+from ats_trust.endpoint import ROLE_ATS
+from ats_trust.explain import explain
+from ats_trust.flight import Flight
+from ats_trust.judge import Judge
+from ats_trust.x509 import Certificate
+
+_RECORD = 16384
+
+
+class Recording:
+    """A socket on which only these bytes come in."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def readinto(self, buf):
+        count = min(len(buf), len(self.data))
+        buf[:count] = self.data[:count]
+        self.data = self.data[count:]
+        return count
+
+    def write(self, buf):
+        return len(buf)
+
+
+def work(job):
+    chain = decoded(job["certificates"])
+    bundle = Bundle(job["bundle"])
+    judge = Judge(job["host"], job["now"])
+    anchors = []
+    refusals = []
+
+    def find(keys):
+        return bundle.find(keys, ROLE_ATS)
+
+    def load_anchors(keys):
+        for anchor in find(keys):
+            anchors.append(anchor)
+            judge.anchors.append(hashlib.sha256(anchor).digest())
+
+    flight = Flight(Recording(_records(chain)), load_anchors)
+    header = bytearray(5)
+    while flight.readinto(header):
+        assert flight.readinto(bytearray(header[3] << 8 | header[4]))
+    assert flight.fault is None
+
+    path = _path(chain, anchors)
+    for depth in range(len(path) - 1, -1, -1):
+        try:
+            judge.see(path[depth], depth)
+        except Exception as error:
+            refusals.append(error)
+            break
+    report = {"loaded": len(anchors), "depths": len(path), "seen": len(flight.chain)}
+    if not judge.accepted:
+        # As Mbed TLS puts it, whatever the reason.
+        raise explain(ValueError("refused"), flight, judge, refusals, find)
+    return report
+
+
+def _path(chain, anchors):
+    """Return the certificates from the leaf up to an anchor, or as far as names lead."""
+    path = [chain[0]]
+    while True:
+        issuer = _name(path[-1], "issuer")
+        for anchor in anchors:
+            if _name(anchor, "subject") == issuer:
+                path.append(anchor)
+                return path
+        for certificate in chain[len(path) :]:
+            if _name(certificate, "subject") == issuer:
+                path.append(certificate)
+                break
+        else:
+            return path
+
+
+def _name(data, which):
+    a, b = getattr(Certificate(data), which)
+    return data[a:b]
+
+
+def _records(chain):
+    """Return the records of a TLS 1.2 Certificate message (RFC 5246, 7.4.2)."""
+    listed = b"".join([len(one).to_bytes(3, "big") + one for one in chain])
+    body = len(listed).to_bytes(3, "big") + listed
+    message = b"\x0b" + len(body).to_bytes(3, "big") + body
+    records = b""
+    while message:
+        part = message[:_RECORD]
+        message = message[_RECORD:]
+        records += b"\x16\x03\x03" + len(part).to_bytes(2, "big") + part
+    return records
+
+
+main(work)

@@ -1,0 +1,57 @@
+"""Connect with more and more free Python heap, keeping the rest occupied. MicroPython only.
+
+"outcomes" in the report: how often each came about, with everything that is needed loaded before.
+"""
+
+import gc
+
+from jobs import CONNECT, main, options, raw_socket
+
+import ats_trust
+from ats_trust import explain, signature  # noqa: F401  What is imported later needs much more.
+
+
+def work(job):
+    context = ats_trust.context(job["host"], **options(job))
+    outcomes = {}
+    for left in range(job["from"], job["to"], job["step"]):
+        ballast = _occupy(left)
+        try:
+            outcome = _connect(context, job)
+        except MemoryError:
+            outcome = "MemoryError"
+        ballast = None  # noqa: F841
+        gc.collect()
+        outcomes[outcome] = outcomes.get(outcome, 0) + 1
+    return {"outcomes": outcomes}
+
+
+def _connect(context, job):
+    try:
+        stream = context.wrap_socket(raw_socket(job))
+        stream.write(CONNECT)
+        stream.close()
+        return "accepted"
+    except ats_trust.TrustError as error:
+        return error.code
+    except OSError:
+        return "OSError"
+
+
+def _occupy(left):
+    """Return something that leaves so many bytes of the heap free, in one piece."""
+    gc.collect()
+    free = bytearray(left)
+    held = None
+    for size in (1024, 64, 1):
+        try:
+            while True:
+                held = (held, bytearray(size))
+        except MemoryError:
+            pass
+    del free
+    gc.collect()
+    return held
+
+
+main(work)
