@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from emulated_board import BoardHung, EmulatedBoard
+from emulated_board import BoardHung, EmulatedBoard, ProgramFailed
 from installed_library import compile_library
 
 from ats_trust_tools.emulate import Emulator
@@ -32,7 +32,7 @@ class Shelf:
                 self._board.execute("pass", fresh=True, timeout=30)
                 self._board.set_clock()
                 return self._board
-            except BoardHung:
+            except (BoardHung, ProgramFailed):
                 self.put_away()
         board = EmulatedBoard(self._folder)
         board.__enter__()
@@ -41,9 +41,8 @@ class Shelf:
         if self._compiled is None:
             self._compiled = compile_library(self._folder / "mpy")
             board.execute("import os\nfor n in ('/lib', '/lib/ats_trust'): os.mkdir(n)")
-            for file in sorted(self._compiled.iterdir()):
-                board.copy(file, f"/lib/ats_trust/{file.name}")
-            board.copy(_ON_BOARD / "meeting.py", "/lib/meeting.py")
+            board.copy(*sorted(self._compiled.iterdir()), to="/lib/ats_trust/")
+            board.copy(_ON_BOARD / "meeting.py", to="/lib/")
             board.save()
         return board
 
@@ -98,7 +97,7 @@ def meet(board: EmulatedBoard) -> Callable[..., dict[str, Any]]:
         path = board_files(door, roots)
         if way == "trusted":
             options.setdefault("bundle", "/roots.bin")
-            board.copy(path, "/roots.bin")
+            board.copy(path, to="/roots.bin")
         if clock:
             board.set_clock()
         arguments = ", ".join(f"{name}={value!r}" for name, value in options.items())

@@ -123,11 +123,14 @@ class EmulatedBoard:
             raise ProgramFailed((done.stdout + done.stderr).strip())
         return done.stdout.replace("\r\n", "\n")
 
-    def copy(self, origin: Path, place: str) -> None:
-        """Copy a file of the host to a path on the board, such as "/lib/x.mpy"."""
-        done = self.mpremote("fs", "cp", origin, f":{place}")
+    def copy(self, *origins: Path, to: str) -> None:
+        """Copy files of the host to the board: `to` is a path, or a folder that ends with "/".
+
+        A file that is there already, byte for byte, is left alone.
+        """
+        done = self.mpremote("fs", "cp", *origins, f":{to}")
         if done.returncode != 0:
-            raise ProgramFailed(f"can not copy {origin.name}: {done.stderr.strip()}")
+            raise ProgramFailed(f"can not copy to {to}: {done.stderr.strip()}")
 
     def set_clock(self, now: datetime | None = None) -> None:
         """Set the board's clock, which starts in 2021 at power on; default: the host's time."""

@@ -67,7 +67,7 @@ def test_client_certificate(board: EmulatedBoard, meet: Meet, kind: Any) -> None
         for path, place in zip(
             door.client_certificate(kind), ("/device.crt", "/device.key"), strict=True
         ):
-            board.copy(path, place)
+            board.copy(path, to=place)
         board.mark()
         result = meet(door, cert="/device.crt", key="/device.key")
         assert result["outcome"] == "authenticated", result

@@ -78,9 +78,7 @@ def test_mip_install(empty_board: EmulatedBoard, served: str, origin: str) -> No
 @pytest.fixture
 def board_for_tests(board: EmulatedBoard) -> EmulatedBoard:
     """The board with the runner and what the device tests share on its flash."""
-    for file in (TEST_LIBRARY / "unittest.py", *DEVICE_TESTS.glob("[!t]*.py")):
-        # Data and helpers; mpremote leaves a file alone that is the same already.
-        board.copy(file, f"/lib/{file.name}")
+    board.copy(TEST_LIBRARY / "unittest.py", *DEVICE_TESTS.glob("[!t]*.py"), to="/lib/")
     return board
 
 
@@ -90,7 +88,7 @@ def test_device_tests(
 ) -> None:
     """The device tests pass on the board, every one of the file reported."""
     board = board_for_tests
-    board.copy(file, f"/{file.name}")
+    board.copy(file, to="/")
     output = board.execute(_RUN.format(file.stem), fresh=True, timeout=170)
     reported = re.findall(rf"^(ok|skipped|FAILED) {file.stem}\.(\S+?):?(?:\s|$)", output, re.M)
     name = f"{board.firmware.release} on the emulated RP2040"
