@@ -5,7 +5,7 @@ PYTHON_IN_VENV := .venv/bin/python
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types venv micropython firmware lock manifest sizes clean
+.PHONY: help demo test check format lint types venv micropython firmware lock manifest refusals sizes clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ lock: ## choose the newest dependencies and write them to requirements.lock
 manifest: venv ## write the factory bundle and package.json anew
 	$(PYTHON_IN_VENV) scripts/factory_bundle.py
 	$(PYTHON_IN_VENV) scripts/mip_manifest.py
+
+refusals: venv micropython ## write docs/refusals.md anew, from a run
+	$(PYTHON_IN_VENV) tests/e2e/refusals_page.py
 
 sizes: venv ## bytes of the device library on flash and in memory
 	PYTHONPATH=tests $(PYTHON_IN_VENV) benchmarks/sizes.py

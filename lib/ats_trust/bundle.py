@@ -16,7 +16,7 @@ from .errors import BundleError
 LEAF_RSA = 0x01
 LEAF_ECDSA = 0x02
 MAX_SIZE = 8192
-_HEAD = 512  # Bytes of a trimmed anchor within which its subject must end.
+_HEAD = 512  # Bytes that are read at once; an anchor's subject must end within its first.
 
 
 def name_key(data, start, stop):
@@ -24,7 +24,7 @@ def name_key(data, start, stop):
 
     Eight bytes of a SHA-256: enough to find an anchor. Nothing is trusted for having it.
     """
-    return hashlib.sha256(bytes(data[start:stop])).digest()[:8]
+    return hashlib.sha256(data[start:stop]).digest()[:8]
 
 
 def default_path():
@@ -49,6 +49,7 @@ class Bundle:
 
     def __init__(self, path=None):
         self.path = path or default_path()
+        self._view = None
         uses = []
         file, pos, end = self._open()
         try:
@@ -56,7 +57,7 @@ class Bundle:
                 use, _, pos = self._entry(file, pos, end)
                 uses.append(use)
         finally:
-            file.close()
+            self._close(file)
         self.uses = bytes(uses)
 
     def leaf_types(self, roles):
@@ -86,7 +87,7 @@ class Bundle:
             while pos < end:
                 use, start, pos = self._entry(file, pos, end)
                 if use & roles:
-                    head = self._read(file, start, min(_HEAD, pos - start))
+                    head = self._look(file, start, min(_HEAD, pos - start))
                     a, b = x509.names(head)[2:]
                     key = name_key(head, a, b)
                     if key in keys and keys.index(key) <= best:
@@ -98,7 +99,7 @@ class Bundle:
         except der.DerError as error:
             raise self._damaged(error.detail)
         finally:
-            file.close()
+            self._close(file)
 
     def anchors(self):
         """Yield (use, certificate bytes) for every anchor, in order. For tools and self-tests."""
@@ -109,7 +110,7 @@ class Bundle:
                 use, start, pos = self._entry(file, pos or start, end)
                 certificate = self._read(file, start, pos - start)
             finally:
-                file.close()
+                self._close(file)
             yield use, certificate
 
     def _open(self):
@@ -121,14 +122,18 @@ class Bundle:
         try:
             return (file,) + self._check(file)
         except der.DerError as error:
-            file.close()
+            self._close(file)
             raise self._damaged(error.detail)
         except OSError as error:
-            file.close()
+            self._close(file)
             raise self._damaged("OSError %s" % error.args[0])
         except BaseException:
-            file.close()
+            self._close(file)
             raise
+
+    def _close(self, file):
+        self._view = None  # Half a kilobyte that a handshake needs more.
+        file.close()
 
     def _check(self, file):
         size = file.seek(0, 2)
@@ -141,19 +146,12 @@ class Bundle:
             der.fail("length")
 
         summer = hashlib.sha256()
-        chunk = memoryview(bytearray(256))
-        file.seek(pos)
-        left = stop - pos
-        while left:
-            count = file.readinto(chunk[: min(left, 256)])
-            if not count:
-                der.fail("cut off")
-            summer.update(chunk[:count])
-            left -= count
+        for at in range(pos, stop, _HEAD):
+            summer.update(self._look(file, at, min(_HEAD, stop - at)))
         if summer.digest() != self._read(file, digest, 32):
             der.fail("SHA-256 differs")
 
-        head = self._read(file, body, min(64, stop - body))
+        head = self._look(file, body, min(64, stop - body))
         number, pos = der.integer(head, 0, len(head))
         if number != 1:
             der.fail("format %d" % number)
@@ -169,7 +167,7 @@ class Bundle:
         """Return (use, certificate start, certificate stop) of the anchor entry at `pos`."""
         try:
             pos, stop = self._element(file, pos, stop, der.SEQUENCE)
-            use = der.integer(self._read(file, pos, 3), 0, 3)[0]
+            use = der.integer(self._look(file, pos, 3), 0, 3)[0]
             if use & 0x0C or not use & 3 or not use & 0x70:
                 der.fail("use %d" % use)
             if self._element(file, pos + 3, stop, der.SEQUENCE)[1] != stop:
@@ -180,11 +178,25 @@ class Bundle:
 
     def _element(self, file, pos, stop, tag):
         """Return (value start, value stop) in the file of the element at `pos`."""
-        head = self._read(file, pos, max(0, min(6, stop - pos)))
-        found, start, length = der.prefix(head, 0, len(head))
-        if found != tag or pos + start + length > stop:
+        head = self._look(file, pos, max(0, min(6, stop - pos)))
+        found, start, end = der.header(head, 0, len(head), False)
+        if found != tag or pos + end > stop:
             der.fail("tag or length at byte %d" % pos)
-        return pos + start, pos + start + length
+        return pos + start, pos + end
+
+    def _look(self, file, pos, count):
+        """Return a view of `count` bytes of the file, valid until the next call."""
+        if self._view is None:
+            self._view = memoryview(bytearray(_HEAD))
+        view = self._view[:count]
+        try:
+            file.seek(pos)
+            got = file.readinto(view)
+        except OSError as error:
+            raise self._damaged("OSError %s" % error.args[0])
+        if got != count:
+            raise self._damaged("cut off")
+        return view
 
     def _read(self, file, pos, count):
         try:

@@ -15,7 +15,6 @@ UTF8_STRING = 0x0C
 UTC_TIME = 0x17
 GENERALIZED_TIME = 0x18
 SEQUENCE = 0x30
-SET = 0x31
 
 
 class DerError(TrustError):
@@ -27,11 +26,11 @@ def fail(what):
     raise DerError("malformed", what)
 
 
-def prefix(data, start, stop):
-    """Return (tag, value start, value length) of the element that begins at data[start].
+def header(data, start, stop, whole=True):
+    """Return (tag, value start, value stop) of the element at data[start:stop].
 
-    Its identifier and length octets must lie before `stop`; its value may reach beyond: for data
-    of which only the first part is at hand.
+    data: bytes-like. whole: False for data of which only the first part is at hand: the value may
+    then reach beyond `stop`. Raises DerError when the element does not fit.
     """
     if stop > len(data) or start + 2 > stop:
         fail("cut off")
@@ -50,16 +49,7 @@ def prefix(data, start, stop):
             start += 1
         if length < 128 or length >> 8 * (count - 1) == 0:
             fail("length not minimal")
-    return tag, start, length
-
-
-def header(data, start, stop):
-    """Return (tag, value start, value stop) of the element at data[start:stop].
-
-    data: bytes-like. Raises DerError when the element does not fit before `stop`.
-    """
-    tag, start, length = prefix(data, start, stop)
-    if start + length > stop:
+    if whole and start + length > stop:
         fail("cut off")
     return tag, start, start + length
 

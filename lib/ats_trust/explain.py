@@ -181,10 +181,11 @@ def _below_root(judge):
     It follows names up to the root even where it could not verify a signature on the way.
     """
     from .signature import check
+    from .x509 import key
 
     links = judge.links
     for above, link in zip(links, links[1:]):
-        verdict = check(above[5], *link[2:5])
+        verdict = check(key(above[5], 0, len(above[5])), *link[2:5])
         if verdict is False or verdict is None and not _scarce(judge):
             return PeerRejected("bad_signature", "below the root", "certificate")
     return _heap("certificate")

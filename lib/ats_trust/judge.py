@@ -29,7 +29,8 @@ class Judge:
     anchors: list of SHA-256 digests of the anchors loaded for this chain; may grow until the
     first call of `see`. accepted: bool, the leaf was reached and nothing was found against it.
     links: what it takes to check the signatures once more, from the highest certificate down:
-    (issuer key, subject key, algorithm, SHA-256 of what was signed, signature, public key).
+    (issuer key, subject key, algorithm, SHA-256 of what was signed, signature,
+    SubjectPublicKeyInfo).
     lowest: int, the depth seen last, or None. ample: bool, there was plenty of memory before the
     chain was verified, or None where that is not known.
     """
@@ -88,7 +89,7 @@ class Judge:
                 certificate.algorithm,
                 hashlib.sha256(data[certificate.tbs[0] : certificate.tbs[1]]).digest(),
                 bytes(data[certificate.signature[0] : certificate.signature[1]]),
-                certificate.key(),
+                bytes(data[certificate.spki[0] : certificate.spki[1]]),
             )
         )
 
@@ -117,8 +118,7 @@ class Judge:
     def _strong(self, certificate, depth):
         if not certificate.algorithm:
             _reject("weak_signature", _who(depth) + " is signed with an odd or broken algorithm")
-        key = self.links[-1][5]
-        if not key[0] or key[0] == "rsa" and key[1] >> 2047 == 0:
+        if not certificate.has_strong_key():
             _reject("weak_key", _who(depth) + " has a key that is too short or of an odd kind")
 
     def _usage(self, certificate, depth):

@@ -18,7 +18,7 @@ def connect(host, port=None, address=None, timeout=30, **options):
     address: str, where to connect if not to what DNS says of the name; the name is verified all
     the same. timeout: seconds that connecting and each single read or write of the socket may
     take, None for no limit.
-    options: as for TrustedContext: cert, key, bundle, pins.
+    options: as for TrustedContext: cert, key, credentials, bundle, pins.
     Raises TrustError, or OSError when the network fails.
     """
     context, where = _prepare(host, port, address, options)

@@ -71,6 +71,12 @@ class TrustedStream(io.IOBase):
         """Close everything and return the error that says why, now and from now on."""
         self._close()
         self._error = error
+        for refusal in self._refusals:
+            if isinstance(refusal, PeerRejected) and refusal.code != "unknown_issuer":
+                # Known already: nothing has to be loaded, for which there may be no memory.
+                self._error = refusal
+                self._settle()
+                return refusal
         try:
             from .explain import explain
 

@@ -166,8 +166,10 @@ class TrustedContext:
             suites += [name + "128-GCM-SHA256", name + "256-GCM-SHA384"]
         try:
             inner.set_ciphers(suites)
-        except ValueError:
-            raise ConfigError("no_verification", "the TLS of this port lacks ECDHE with AES-GCM")
+        except (ValueError, OSError):
+            raise _unless_scarce(
+                ConfigError("no_verification", "the TLS of this port lacks ECDHE with AES-GCM")
+            )
         if self._credentials:
             try:
                 inner.load_cert_chain(*self._credentials())

@@ -7,13 +7,14 @@ Malformed bytes raise der.DerError. Signatures are not checked here.
 
 from . import der
 
-# Object identifiers, as the content octets of their DER.
-EXT_KEY_USAGE = b"\x55\x1d\x0f"
-EXT_SUBJECT_ALT_NAME = b"\x55\x1d\x11"
-EXT_BASIC_CONSTRAINTS = b"\x55\x1d\x13"
-EXT_NAME_CONSTRAINTS = b"\x55\x1d\x1e"
-EXT_EXTENDED_KEY_USAGE = b"\x55\x1d\x25"
+# Extensions, by the last arc of their object identifiers: 2.5.29.n.
+EXT_KEY_USAGE = 15
+EXT_SUBJECT_ALT_NAME = 17
+EXT_BASIC_CONSTRAINTS = 19
+EXT_NAME_CONSTRAINTS = 30
+EXT_EXTENDED_KEY_USAGE = 37
 
+# Object identifiers, as the content octets of their DER.
 _RSA = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"
 _EC = b"\x2a\x86\x48\xce\x3d\x02\x01"
 _CURVES = (
@@ -37,8 +38,8 @@ def names(data):
     data: bytes-like, a certificate or its first part, as long as it holds both names.
     """
     stop = len(data)
-    tag, pos, _ = der.prefix(data, 0, stop)
-    tag2, pos, _ = der.prefix(data, pos, stop)
+    tag, pos, _ = der.header(data, 0, stop, False)
+    tag2, pos, _ = der.header(data, pos, stop, False)
     if tag != der.SEQUENCE or tag2 != der.SEQUENCE:
         der.fail("no certificate")
     if pos < stop and data[pos] == 0xA0:  # The version is absent in version 1.
@@ -77,7 +78,7 @@ class Certificate:
         pos = der.expect(data, pos, end, der.INTEGER)[1]
         inner = (pos, der.expect(data, pos, end, der.SEQUENCE)[1])
         # RFC 5280, 4.1.1.2: both statements of the algorithm are the same.
-        if bytes(data[inner[0] : inner[1]]) != bytes(data[outer[0] : outer[1]]):
+        if data[inner[0] : inner[1]] != data[outer[0] : outer[1]]:
             der.fail("two signature algorithms")
         self.algorithm = _named(data, inner[0], inner[1], _SIGNATURES)
         pos = inner[1]
@@ -89,7 +90,7 @@ class Certificate:
         pos = self.subject[1]
         self.spki = (pos, der.expect(data, pos, end, der.SEQUENCE)[1])
         # What follows is optional: issuerUniqueID [1], subjectUniqueID [2], extensions [3].
-        self._extensions = None
+        self._extensions = self._found = None
         pos = self.spki[1]
         while pos < end:
             tag, a, pos = der.header(data, pos, end)
@@ -98,24 +99,33 @@ class Certificate:
             elif tag not in (0x81, 0x82):
                 der.fail("tag %d in the certificate" % tag)
 
-    def extension(self, oid):
-        """Return (start, stop) of the value of the extension `oid`, or None."""
+    def extension(self, number):
+        """Return (start, stop) of the value of the extension 2.5.29.`number`, or None."""
         if self._extensions is None:
             return None
-        found = None
+        if self._found is None:
+            self._walk()
+        return self._found.get(number)
+
+    def _walk(self):
+        """Note where each extension 2.5.29.n has its value, in one pass."""
+        data = self.data
+        found = {}
         pos, end = self._extensions
         while pos < end:
-            a, stop = der.expect(self.data, pos, end, der.SEQUENCE)
+            a, stop = der.expect(data, pos, end, der.SEQUENCE)
             pos = stop
-            b, c = der.expect(self.data, a, stop, der.OID)
-            if bytes(self.data[b:c]) != oid:
+            b, c = der.expect(data, a, stop, der.OID)
+            if c - b != 3 or data[b] != 0x55 or data[b + 1] != 0x1D:
                 continue
-            if found:
+            if data[b + 2] in found:
                 der.fail("the same extension twice")
-            if c < stop and self.data[c] == der.BOOLEAN:
-                c = der.header(self.data, c, stop)[2]
-            found = der.only(self.data, c, stop, der.OCTET_STRING)
-        return found
+            if c < stop and data[c] == der.BOOLEAN:
+                a = der.header(data, c, stop)[2]
+            else:
+                a = c
+            found[data[b + 2]] = der.only(data, a, stop, der.OCTET_STRING)
+        self._found = found
 
     def is_ca(self):
         """Whether basicConstraints says that this certificate may sign others."""
@@ -184,23 +194,45 @@ class Certificate:
         return trees if trees[0] or trees[1] else None
 
     def key(self):
-        """Return the public key: ("rsa", n, e) of ints, (curve name, point bytes), or ("",)."""
-        data = self.data
-        a, stop = der.only(data, self.spki[0], self.spki[1], der.SEQUENCE)
-        b, c = der.expect(data, a, stop, der.SEQUENCE)
-        d, e = der.expect(data, b, c, der.OID)
-        oid = bytes(data[d:e])
-        k, m = der.only(data, c, stop, der.BIT_STRING)
-        if k == m or data[k] != 0:
-            der.fail("key")
-        if oid == _RSA:
-            k, m = der.only(data, k + 1, m, der.SEQUENCE)
-            n, k = der.integer(data, k, m)
-            return "rsa", n, der.integer(data, k, m)[0]
-        if oid == _EC:
-            curve = _named(data, a, c, _CURVES, e)
-            return (curve, bytes(data[k + 1 : m])) if curve else ("",)
-        return ("",)
+        """Return the public key as `key` gives it."""
+        return key(self.data, *self.spki)
+
+    def has_strong_key(self):
+        """Whether the key is RSA of 2,048 bits or more, or on P-256, P-384 or P-521."""
+        kind, start, stop = _key(self.data, *self.spki)
+        if kind != "rsa":
+            return bool(kind)
+        start, stop = der.expect(self.data, start, stop, der.INTEGER)
+        # A modulus whose highest bit is set has a zero octet in front of it.
+        zero = self.data[start] == 0 if start < stop else False
+        return stop - start - zero > 256 or zero and stop - start == 257
+
+
+def key(data, start, stop):
+    """Return the key in the SubjectPublicKeyInfo data[start:stop].
+
+    ("rsa", n, e) of ints, (curve name, point bytes), or ("",) for any other.
+    """
+    kind, start, stop = _key(data, start, stop)
+    if kind == "rsa":
+        n, start = der.integer(data, start, stop)
+        return kind, n, der.integer(data, start, stop)[0]
+    return (kind, bytes(data[start:stop])) if kind else ("",)
+
+
+def _key(data, start, stop):
+    """Return ("rsa" or curve name or "", start, stop): what is inside of the BIT STRING."""
+    a, stop = der.only(data, start, stop, der.SEQUENCE)
+    b, c = der.expect(data, a, stop, der.SEQUENCE)
+    d, e = der.expect(data, b, c, der.OID)
+    oid = bytes(data[d:e])
+    k, m = der.only(data, c, stop, der.BIT_STRING)
+    if k == m or data[k] != 0:
+        der.fail("key")
+    if oid == _RSA:
+        k, m = der.only(data, k + 1, m, der.SEQUENCE)
+        return "rsa", k, m
+    return _named(data, a, c, _CURVES, e) if oid == _EC else "", k + 1, m
 
 
 def _named(data, start, stop, table, pos=0):

@@ -58,11 +58,11 @@ class TestHeader(unittest.TestCase):
         refusal(self, der.DerError, "malformed", der.header, data, 0, len(data) + 1)
         refusal(self, der.DerError, "malformed", der.header, data, len(data), len(data))
 
-    def test_prefix_allows_a_cut_off_value(self):
-        """`prefix` reads tag and length of a value that reaches beyond the data."""
-        self.assertEqual(der.prefix(b"\x30\x82\x12\x34", 0, 4), (0x30, 4, 0x1234))
+    def test_first_part(self):
+        """Of a first part, tag and length of a value are read that reaches beyond the data."""
+        self.assertEqual(der.header(b"\x30\x82\x12\x34", 0, 4, False), (0x30, 4, 0x1238))
         for data in (b"\x30\x82\x12", b"\x30\x84\x12\x34\x56\x78", b"\x30\xff" + b"\x12" * 127):
-            refusal(self, der.DerError, "malformed", der.prefix, data, 0, len(data))
+            refusal(self, der.DerError, "malformed", der.header, data, 0, len(data), False)
 
     def test_expect(self):
         """`expect` refuses another tag than the one that belongs there."""

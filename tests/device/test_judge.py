@@ -124,7 +124,7 @@ class TestAnchor(_Case):
             "ecdsa-sha256",
             _sha256(chains.EC_INT[found.tbs[0] : found.tbs[1]]),
             chains.EC_INT[found.signature[0] : found.signature[1]],
-            found.key(),
+            chains.EC_INT[found.spki[0] : found.spki[1]],
         )
         for i in range(len(data)):
             data[i] = 0
