@@ -53,6 +53,7 @@ def shell(tmp_path: Path) -> Shell:
 
 def names(result: object) -> list[str]:
     """Return the names of a plan's anchors, in order."""
+    # JSON that the test's own subject printed: a wrong shape fails the test, and should.
     return [anchor["name"] for anchor in result["anchors"]]  # type: ignore[index]
 
 

@@ -28,7 +28,7 @@ def command(line: str, **options: object) -> "subprocess.Popen[bytes]":
         shell=True,
         env={**os.environ, "PYTHONPATH": path},
         stderr=subprocess.PIPE,
-        **options,  # type: ignore[call-overload]
+        **options,  # type: ignore[call-overload]  # which overload, the caller decides
     )
 
 

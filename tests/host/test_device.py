@@ -136,6 +136,7 @@ def test_the_key_is_never_shown(shell: Shell) -> None:
         shell.ok("inspect device.bin"),
         shell.ok("inspect private.pem.key"),
     ]
+    # The fixture's key is a P-256 one; its type allows RSA as well.
     secret = made.key.private_numbers().private_value.to_bytes(32, "big")  # type: ignore[union-attr]
 
     said = "".join(result.out + result.err for result in results).lower()
