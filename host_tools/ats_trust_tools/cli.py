@@ -120,7 +120,8 @@ def _run(words: list[str]) -> int:
 
 def _complain(message: str, status: int) -> int:
     try:
-        print("ats-trust:", message, file=sys.stderr)
+        if sys.stderr is not None:  # print() would take stdout in its place.
+            print("ats-trust:", message, file=sys.stderr)
     except OSError:
         pass  # Nobody can be told; the status still says it.
     return status

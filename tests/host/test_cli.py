@@ -141,6 +141,15 @@ def test_a_closed_output_is_one_sentence() -> None:
     assert err.count(b"\n") == 1
 
 
+@pytest.mark.parametrize("target", ["&-", "/dev/full"])
+def test_a_complaint_that_can_not_be_shown(target: str) -> None:
+    """Without stderr the exit status alone says it; stdout is for results."""
+    process = command(f"roots lst 2>{target}", stdout=subprocess.PIPE)
+    out, _ = process.communicate(timeout=30)
+
+    assert (process.returncode, out) == (2, b"")
+
+
 def test_a_name_that_can_not_be_shown_is_shown_in_escapes(tmp_path: Path) -> None:
     """Where a terminal knows ASCII only, a file's name still does not hide the message."""
     path = f"PYTHONPATH={REPOSITORY / 'lib'}:{REPOSITORY / 'host_tools'}"
