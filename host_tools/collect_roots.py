@@ -5,7 +5,7 @@
     python host_tools/collect_roots.py wheels
 
 certs_der/MANIFEST.toml says which package, member and fingerprint each root has. To add a root:
-write its entry, run this, then `ats-trust roots verify` computes the rest of the entry again.
+write its whole entry and run this; `ats-trust roots verify` then says what in the entry is not so.
 Rules: no network; a wheel or a certificate with another SHA-256 than the manifest's is refused.
 """
 

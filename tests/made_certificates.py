@@ -110,4 +110,4 @@ def device(kind: str = "RSA 2048", **more: object) -> Made:
     """A device's certificate as AWS IoT Core signs it, with its key."""
     ca = certificate("AWS IoT stand-in", kind="P-256", number=99)
     options: dict[str, object] = {"ca": False, "kind": kind, "number": 7, "issuer": ca, **more}
-    return certificate("AWS IoT Certificate", **options)  # type: ignore[arg-type]
+    return certificate("AWS IoT Certificate", **options)  # type: ignore[arg-type]  # passed on

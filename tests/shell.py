@@ -1,7 +1,7 @@
 """A user's shell session with `ats-trust`, for tests: type a line, look at what comes back.
 
 Commands run in this process, in a folder of the test's own, and see none of the caller's
-SOURCE_DATE_EPOCH. Nothing may end with a traceback: an exception that escapes fails the test.
+SOURCE_DATE_EPOCH. Nothing may end with a traceback or as a bug of the tool: either fails the test.
 """
 
 import contextlib
@@ -65,6 +65,7 @@ class Shell:
         finally:
             os.environ.clear()
             os.environ.update(before)
+        assert "a bug in ats-trust" not in err.getvalue(), err.getvalue()
         return Result(status, out.getvalue(), err.getvalue())
 
     def ok(self, line: str, **environment: str) -> Result:

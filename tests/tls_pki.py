@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from ats_trust_tools.der_writer import bit_string, element, sequence
+
 NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 DAY = datetime.timedelta(days=1)
 HOST = "host.test"
@@ -129,12 +131,12 @@ def trimmed(party):
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "-")]).public_bytes()
     algorithm = bytes.fromhex("300a06082a8648ce3d040302")
     dates = b"".join(
-        _value(0x17, when.strftime("%y%m%d%H%M%SZ").encode())
+        element(0x17, when.strftime("%y%m%d%H%M%SZ").encode())
         for when in (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
     )
     spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    tbs = b"\x02\x01\x01" + algorithm + issuer + _value(0x30, dates) + subject + spki
-    return _value(0x30, _value(0x30, tbs) + algorithm + b"\x03\x01\x00")
+    tbs = b"\x02\x01\x01" + algorithm + issuer + sequence(dates) + subject + spki
+    return sequence(sequence(tbs), algorithm, bit_string(b""))
 
 
 def signed_with_sha1(party, issuer):
@@ -155,7 +157,7 @@ def signed_with_sha1(party, issuer):
             capture_output=True,
             timeout=30,
         ).stdout
-    der = _value(0x30, tbs + sha1 + b"\x05\x00" + _value(0x03, b"\x00" + signature))
+    der = sequence(tbs, sha1 + b"\x05\x00", bit_string(signature))
     return Party(x509.load_der_x509_certificate(der), party.private)
 
 
@@ -165,14 +167,6 @@ def _key_usage(bits):
         " key_cert_sign crl_sign encipher_only decipher_only"
     ).split()
     return x509.KeyUsage(**{one: one in bits for one in names})
-
-
-def _value(tag, content):
-    length = len(content)
-    if length < 0x80:
-        return bytes((tag, length)) + content
-    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(octets))) + octets + content
 
 
 CLIENT_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH

@@ -5,22 +5,24 @@ same bytes; every limit that the device library's reader keeps is kept here too,
 leaves the host that a board would refuse.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from ats_trust.bundle import LEAF_ECDSA, LEAF_RSA
+from ats_trust.endpoint import ROLE_ATS, ROLE_LEGACY, ROLE_OWN
+
 from .certificate import fields
-from .der_writer import generalized_time, integer, octet_string, sequence
-from .errors import ToolError
+from .der_writer import generalized_time, integer, sequence, with_digest
+from .errors import ToolError, UsageError
 from .trim import trim
 
 FORMAT = 1
 MAX_BYTES = 8192
 MAX_ANCHORS = 16
 MAX_SUBJECT = 400  # A board looks for the subject in the first 512 bytes of an anchor.
-LEAF_BITS = {"rsa": 0x01, "ecdsa": 0x02}
-ROLE_BITS = {"ats": 0x10, "legacy": 0x20, "own": 0x40}
+LEAF_BITS = {"rsa": LEAF_RSA, "ecdsa": LEAF_ECDSA}
+ROLE_BITS = {"ats": ROLE_ATS, "legacy": ROLE_LEGACY, "own": ROLE_OWN}
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def encode_bundle(anchors: Sequence[Anchor], *, version: int, built_at: datetime
     if not 1 <= len(anchors) <= MAX_ANCHORS:
         raise ToolError(f"a bundle holds 1 to {MAX_ANCHORS} anchors, not {len(anchors)}")
     if not 0 <= version < 1 << 63:
-        raise ToolError(f"bundle version {version} is not between 0 and 2**63 - 1")
+        raise UsageError(f"bundle version {version} is not between 0 and 2**63 - 1")
     certificates = [trim(anchor.certificate) for anchor in anchors]
     for certificate in certificates:
         size = len(fields(certificate).subject)
@@ -78,7 +80,7 @@ def encode_bundle(anchors: Sequence[Anchor], *, version: int, built_at: datetime
             )
         ),
     )
-    encoded = sequence(body, octet_string(hashlib.sha256(body).digest()))
+    encoded = with_digest(body)
     if len(encoded) > MAX_BYTES:
         raise ToolError(
             f"the bundle would be {len(encoded)} bytes and boards read at most {MAX_BYTES}; "

@@ -2,15 +2,19 @@
 
 Rules: a command module has `add_arguments(parser)` and `run(args) -> int` and is imported only
 when its command runs. Whatever is wrong ends as one sentence on stderr: exit status 2 for a wrong
-call, 1 for a failure, 130 when interrupted.
+call, 1 for a failure, 130 when interrupted. That holds for a bug too, which is called one; only
+`python -X dev -m ats_trust_tools` shows where an unexpected exception came from.
 """
 
 import argparse
 import importlib
+import io
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import NoReturn
 
 from ats_trust.errors import TrustError
@@ -52,8 +56,17 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A file's name may hold what the terminal can not show: it must not hide the message.
+            stream.reconfigure(errors="backslashreplace")
+    if sys.stdout is None:
+        return _complain("standard output is closed; send it to a file or to /dev/null", 1)
     try:
-        return _run(words)
+        try:
+            return _run(words)
+        finally:
+            sys.stdout.flush()  # Here, where a full disk can still be said, and not at exit.
     except UsageError as error:
         return _complain(str(error), 2)
     except (ToolError, TrustError) as error:
@@ -61,9 +74,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
     except BrokenPipeError:
-        # The reader (`| head`) has gone. Nothing more may be flushed to it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        _drop_output()
+        return 1  # The reader (`| head`) has gone, and knows it.
+    except OSError as error:
+        # Files are the business of `files`; what comes here is most often stdout's.
+        _drop_output()
+        why = error.strerror or str(error)
+        what = os.fsdecode(error.filename) if error.filename else "reading or writing failed"
+        return _complain(f"{what}: {why}", 1)
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        # Not its text, which may hold what was being read; that can be a private key.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return _complain(
+            f"a bug in ats-trust, please report it: {type(error).__name__} in "
+            f"{Path(place.filename).name}, line {place.lineno}",
+            1,
+        )
 
 
 def _run(words: list[str]) -> int:
@@ -73,7 +101,6 @@ def _run(words: list[str]) -> int:
         parser = Parser(prog=f"ats-trust {words[0]}", description=summary[0].upper() + summary[1:])
         command.add_arguments(parser)
         status: int = command.run(parser.parse_args(words[1:]))
-        sys.stdout.flush()
         return status
     parser = Parser(
         prog="ats-trust",
@@ -92,8 +119,20 @@ def _run(words: list[str]) -> int:
 
 
 def _complain(message: str, status: int) -> int:
-    print("ats-trust:", message, file=sys.stderr)
+    try:
+        if sys.stderr is not None:  # print() would take stdout in its place.
+            print("ats-trust:", message, file=sys.stderr)
+    except OSError:
+        pass  # Nobody can be told; the status still says it.
     return status
+
+
+def _drop_output() -> None:
+    """What stdout did not take must not be flushed to it again at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _version() -> str:

@@ -6,6 +6,7 @@ is not done here: the device library's reader (`ats_trust.der`) reads on the hos
 what is written here is always checked by the very code that boards run.
 """
 
+import hashlib
 from datetime import UTC, datetime
 
 from ats_trust import der
@@ -46,6 +47,11 @@ def utf8_string(value: str) -> bytes:
 def bit_string(value: bytes) -> bytes:
     """Return a BIT STRING of whole bytes; empty means zero bits."""
     return element(der.BIT_STRING, b"\0", value)
+
+
+def with_digest(body: bytes) -> bytes:
+    """Return the frame of bundles and device blobs: SEQUENCE { body, SHA-256 of the body }."""
+    return sequence(body, octet_string(hashlib.sha256(body).digest()))
 
 
 def generalized_time(moment: datetime) -> bytes:

@@ -3,10 +3,8 @@
 Format: docs/device-blob.md. Rules: the file is written with mode 0600; nothing here prints a key.
 """
 
-import hashlib
-
-from .der_writer import integer, octet_string, sequence, utf8_string
-from .errors import ToolError
+from .der_writer import integer, octet_string, sequence, utf8_string, with_digest
+from .errors import ToolError, UsageError
 
 FORMAT = 1
 MAX_BYTES = 8192
@@ -22,7 +20,7 @@ def encode_device(
     to check. Raises ToolError when a limit of the format is passed.
     """
     if not 1 <= port <= 65535:
-        raise ToolError(f"port {port} is not between 1 and 65535")
+        raise UsageError(f"port {port} is not between 1 and 65535")
     body = sequence(
         integer(FORMAT),
         utf8_string(endpoint.lower()),
@@ -31,7 +29,7 @@ def encode_device(
         certificate_der,
         octet_string(key_der),
     )
-    encoded = sequence(body, octet_string(hashlib.sha256(body).digest()))
+    encoded = with_digest(body)
     if len(encoded) > MAX_BYTES:
         raise ToolError(
             f"the device file would be {len(encoded)} bytes and boards read at most {MAX_BYTES}"

@@ -1,11 +1,13 @@
 """Reading input, writing results, finding the shipped data: the one module that opens files.
 
 Rules: a result is complete or absent (temporary name in the same folder, flushed to disk, then
-renamed); input is bounded; every failure is a ToolError that names the file.
+renamed); only a regular file is ever replaced; input is bounded; every failure is a ToolError
+that names the file.
 """
 
 import os
 import secrets
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,25 +19,30 @@ MAX_INPUT = 1 << 20
 def write_atomically(path: str | os.PathLike[str], data: bytes, mode: int = 0o644) -> None:
     """Make `path` hold exactly `data`, or leave whatever was there untouched.
 
+    A symbolic link stays one: the file that it leads to is written. What is there and is no
+    regular file (a folder, a pipe, a device as /dev/null) is refused.
+
     mode: permission bits of the file (the umask may take some away); files that hold a private
     key are written with 0o600. Raises ToolError.
     """
     target = Path(path)
-    if target.is_dir():
-        raise ToolError(f"{target} is a folder; name a file to write")
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(6)}.partial")
     try:
+        _refuse_irregular(target)
+        # os.path: Path.resolve() raises something of its own for a link that leads to itself.
+        place = Path(os.path.realpath(target))
+        # Not made of the target's name, which may be as long as a name can be.
+        partial = place.with_name(f".{secrets.token_hex(8)}.partial")
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode)
         try:
             with os.fdopen(descriptor, "wb") as stream:
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
-            partial.replace(target)
+            partial.replace(place)
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
-        _flush_folder(target.parent)
+        _flush_folder(place.parent)
     except FileNotFoundError:
         raise ToolError(
             f"can not write {target}: the folder {target.parent} does not exist; create it first"
@@ -63,7 +70,11 @@ def read_bounded(path: str | os.PathLike[str], what: str) -> bytes:
 def refuse_same_file(output: Path, inputs: Iterable[str | os.PathLike[str]]) -> None:
     """Raise UsageError when writing `output` would destroy one of the files it is made from."""
     for path in inputs:
-        if output.exists() and Path(path).exists() and output.samefile(path):
+        try:
+            same = output.samefile(path)
+        except OSError:
+            continue  # One of them is not there, or can not be: reading or writing it says so.
+        if same:
             raise UsageError(f"{output} is one of the input files; write to another one")
 
 
@@ -81,6 +92,17 @@ def data_folder(name: str) -> Path:
 
 
 _BINARY = getattr(os, "O_BINARY", 0)
+
+
+def _refuse_irregular(target: Path) -> None:
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(mode):
+        raise ToolError(f"{target} is a folder; name a file to write")
+    if not stat.S_ISREG(mode):
+        raise ToolError(f"{target} is a pipe or a device, not a file; name a file to write")
 
 
 def _flush_folder(folder: Path) -> None:

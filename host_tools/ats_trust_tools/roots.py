@@ -1,7 +1,7 @@
 """The roots that ship with the tools: certs_der/MANIFEST.toml and the certificates beside it.
 
 Rules: nothing is taken from a certificate file that does not match the manifest byte for byte;
-`Manifest.verify` also recomputes everything that the manifest says about a certificate.
+`verify` also computes again what the manifest says and the certificate itself can tell.
 """
 
 import difflib
@@ -45,11 +45,6 @@ class Root:
         """This root as a trust anchor. Only for a root that answers for some endpoint."""
         role = "legacy" if self.role == "legacy" else "ats"
         return Anchor(self.certificate, frozenset(self.leaf_keys), frozenset({role}))
-
-    @property
-    def recommended(self) -> bool:
-        """Whether AWS recommends to hold it for ATS endpoints."""
-        return self.role != "legacy"
 
     def days_left(self, now: datetime) -> int:
         """Whole days until it expires; negative afterwards."""

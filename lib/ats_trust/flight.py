@@ -200,8 +200,9 @@ class Flight(io.IOBase):
                         self.chain.append(self._names(part))
                     if part < size:
                         yield part - size
-                # From here on only headers are looked at: the TLS needs the memory more.
-                self._head = bytearray(4)
+                if self.chain:
+                    # From here on only headers are looked at: the TLS needs the memory more.
+                    self._head = bytearray(4)
                 on_chain([issuer for issuer, _ in self.chain])
                 left = max(left, 0)
             elif kind == 13:

@@ -166,5 +166,15 @@ class TestMalformed(unittest.TestCase):
         self.assertEqual((flight.chain, flight.alert, flight.fault), (EC_KEYS, None, None))
 
 
+class TestAgain(unittest.TestCase):
+    def test_empty_then_full(self):
+        """A Certificate message without certificates is no reason not to look at the next."""
+        data = certificate_message() + certificate_message(
+            entry(chains.LEAF), entry(chains.EC_INT)
+        )
+        for size in (1, 5, 700, 5000):
+            self.assertEqual(seen(handshake(data, 16000), size).chain, EC_KEYS[:2])
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -199,9 +199,11 @@ def test_a_server_with_tls13(doors: Doors, interpreter: Interpreter) -> None:
 def test_nobody_there(doors: Doors, interpreter: Interpreter, program: str) -> None:
     """A port on which nobody listens is the network's fault: an OSError."""
     door = doors.open("rsa")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    report = run_job(interpreter, program, {**job_for(door), "port": port, "way": "asyncio_own"})
+    # Bound and not listening, so that nobody else can be there meanwhile.
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        job = {**job_for(door), "port": bound.getsockname()[1], "way": "asyncio_own"}
+        report = run_job(interpreter, program, job)
     assert report["class"] == "OSError"
 
 

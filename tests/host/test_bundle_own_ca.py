@@ -315,7 +315,8 @@ def test_a_wrong_call_is_refused_with_the_right_one(case: str, shell: Shell) -> 
 def test_an_endpoint_that_is_none_is_refused(shell: Shell) -> None:
     """What is wrong with --endpoint comes from the device library, in its words."""
     said = shell.refused(
-        "bundle --board RPI_PICO_W -o x.bin --endpoint mqtt://x-ats.iot.us-east-1.amazonaws.com"
+        "bundle --board RPI_PICO_W -o x.bin --endpoint mqtt://x-ats.iot.us-east-1.amazonaws.com",
+        status=2,
     )
 
     assert "URL" in said

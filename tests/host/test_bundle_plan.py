@@ -53,6 +53,7 @@ def shell(tmp_path: Path) -> Shell:
 
 def names(result: object) -> list[str]:
     """Return the names of a plan's anchors, in order."""
+    # JSON that the test's own subject printed: a wrong shape fails the test, and should.
     return [anchor["name"] for anchor in result["anchors"]]  # type: ignore[index]
 
 
@@ -127,12 +128,22 @@ def test_the_same_input_gives_the_same_bytes(shell: Shell) -> None:
     assert board_bundle.Bundle(str(shell.path("a.bin"))).version == int(epoch)
 
 
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "9" * 30, "yesterday"]
+)
+def test_a_build_time_that_is_none_is_refused(moment: str, shell: Shell) -> None:
+    """Also one that is a time where it was written, and beyond the calendar in UTC."""
+    said = shell.refused(f"bundle --board RPI_PICO_W -o x.bin --built-at {moment}", status=2)
+
+    assert said.startswith("--built-at: ") and "is no time" in said
+
+
 def test_the_version_can_be_given(shell: Shell) -> None:
     """--bundle-version is what the board compares, up to 2**63 - 1."""
     shell.ok(f"bundle --board RPI_PICO_W -o roots.bin --bundle-version {2**63 - 1}")
 
     assert board_bundle.Bundle(str(shell.path("roots.bin"))).version == 2**63 - 1
-    said = shell.refused(f"bundle --board RPI_PICO_W -o x.bin --bundle-version {2**63}")
+    said = shell.refused(f"bundle --board RPI_PICO_W -o x.bin --bundle-version {2**63}", status=2)
     assert "not between 0 and 2**63 - 1" in said
 
 

@@ -28,7 +28,7 @@ def command(line: str, **options: object) -> "subprocess.Popen[bytes]":
         shell=True,
         env={**os.environ, "PYTHONPATH": path},
         stderr=subprocess.PIPE,
-        **options,  # type: ignore[call-overload]
+        **options,  # type: ignore[call-overload]  # which overload, the caller decides
     )
 
 
@@ -114,6 +114,102 @@ def test_an_interrupt_is_130(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> N
     )
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("line", ["roots list", "roots list --json", "boards show RPI_PICO_W"])
+def test_a_full_disk_is_one_sentence(
+    line: str, unbuffered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Output that can not be written is a failure that is said, wherever it shows first."""
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 - no file that a Path stands for
+        process = command(line, stdout=full)
+        _, err = process.communicate(timeout=30)
+
+    assert process.returncode == 1
+    assert [text for text in err.decode().splitlines() if "warning" not in text] == [
+        "ats-trust: reading or writing failed: No space left on device"
+    ]
+
+
+def test_a_closed_output_is_one_sentence() -> None:
+    """`ats-trust roots list >&-` says so."""
+    process = command("roots list >&-")
+    _, err = process.communicate(timeout=30)
+
+    assert process.returncode == 1
+    assert err.startswith(b"ats-trust: standard output is closed")
+    assert err.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("target", ["&-", "/dev/full"])
+def test_a_complaint_that_can_not_be_shown(target: str) -> None:
+    """Without stderr the exit status alone says it; stdout is for results."""
+    process = command(f"roots lst 2>{target}", stdout=subprocess.PIPE)
+    out, _ = process.communicate(timeout=30)
+
+    assert (process.returncode, out) == (2, b"")
+
+
+def test_a_name_that_can_not_be_shown_is_shown_in_escapes(tmp_path: Path) -> None:
+    """Where a terminal knows ASCII only, a file's name still does not hide the message."""
+    path = f"PYTHONPATH={REPOSITORY / 'lib'}:{REPOSITORY / 'host_tools'}"
+    call = f"{path} PYTHONIOENCODING=ascii {sys.executable} -m ats_trust_tools"
+    name = "schl\N{LATIN SMALL LETTER U WITH DIAERESIS}ssel.bin"
+    (tmp_path / name).write_bytes(b"")
+
+    def run(line: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            f"env {call} {line}",
+            shell=True,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+
+    refused = run(f"inspect {name}")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("ats-trust: schl\\xfcssel.bin is empty")
+
+    done = run(f"bundle --board RPI_PICO_W -o {name}")
+    assert done.returncode == 0, done.stderr
+    assert "Written to schl\\xfcssel.bin." in done.stdout
+
+
+def test_a_bug_is_called_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An unexpected exception is one sentence without its text, which could be of a key."""
+    roots = importlib.import_module("ats_trust_tools.commands.roots")
+
+    def broken(args: object) -> int:
+        raise KeyError("secret")
+
+    monkeypatch.setattr(roots, "run", broken)
+
+    assert cli.main(["roots", "list"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(
+        "ats-trust: a bug in ats-trust, please report it: KeyError in test_cli.py, line "
+    )
+    assert err.count("\n") == 1 and "secret" not in err
+
+
+def test_what_the_system_refuses_is_one_sentence(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An OSError that no command has foreseen names what it is about."""
+    roots = importlib.import_module("ats_trust_tools.commands.roots")
+
+    def refused(args: object) -> int:
+        raise PermissionError(13, "Permission denied", "/some/file")
+
+    monkeypatch.setattr(roots, "run", refused)
+
+    assert shell.refused("roots list").endswith("/some/file: Permission denied")
+
+
 def test_a_result_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the disk fails at the last step, the old file is untouched and nothing is left over."""
     target = tmp_path / "roots.bin"
@@ -157,3 +253,72 @@ def test_input_is_bounded(shell: Shell) -> None:
         stream.truncate(files.MAX_INPUT + 1)
 
     assert "is larger than 1048576 bytes" in shell.refused("inspect big")
+
+
+BUNDLE = "bundle --board RPI_PICO_W -o"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "link to a device"])
+def test_only_a_file_is_replaced(kind: str, shell: Shell) -> None:
+    """What is no regular file is refused, and is there afterwards as it was."""
+    target = shell.path("target")
+    if kind == "pipe":
+        os.mkfifo(target)
+    elif kind == "folder":
+        target.mkdir()
+    elif kind == "link to a device":
+        target.symlink_to("/dev/null")
+    name = "/dev/null" if kind == "device" else "target"
+    before = os.lstat(shell.folder / name)
+
+    assert f"{name} is a " in shell.refused(f"{BUNDLE} {name}")
+
+    after = os.lstat(shell.folder / name)
+    assert (after.st_mode, after.st_ino) == (before.st_mode, before.st_ino)
+    assert shell.files() == ([] if kind == "device" else ["target"])
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_is_written_through(exists: bool, shell: Shell) -> None:
+    """The file that a symbolic link leads to is written, in its own folder; the link stays."""
+    shell.path("kept").mkdir()
+    shell.path("roots.bin").symlink_to(Path("kept") / "real.bin")
+    if exists:
+        shell.path("kept/real.bin").write_bytes(b"old")
+
+    shell.ok(f"{BUNDLE} roots.bin")
+
+    assert shell.path("roots.bin").is_symlink()
+    assert [path.name for path in shell.path("kept").iterdir()] == ["real.bin"]
+    assert shell.path("kept/real.bin").stat().st_size > 1000
+
+
+def test_a_link_to_itself_is_refused(shell: Shell) -> None:
+    """A symbolic link that leads nowhere in circles is one sentence."""
+    shell.path("roots.bin").symlink_to("roots.bin")
+
+    assert "symbolic links" in shell.refused(f"{BUNDLE} roots.bin")
+
+
+def test_long_names(shell: Shell) -> None:
+    """A name as long as a name can be is written; a longer one is refused in one sentence."""
+    shell.ok(f"{BUNDLE} {'n' * 255}")
+    assert shell.files() == ["n" * 255]
+
+    assert "File name too long" in shell.refused(f"{BUNDLE} {'n' * 300}")
+    assert "File name too long" in shell.refused(f"inspect {'n' * 300}")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("bundle --board RPI_PICO_W -o ''", "-o: the name to write to is empty"),
+        ("emulate -o ''", "-o: the name to write to is empty"),
+        ("bundle --board RPI_PICO_W --dry-run --endpoint http://x", "--endpoint: bad_endpoint"),
+        ("bundle --board RPI_PICO_W --dry-run --bundle-version -1", "-1 is not between 0 and"),
+        ("emulate --endpoint http://x", "--endpoint: bad_endpoint"),
+    ],
+)
+def test_a_wrong_value_is_a_wrong_call(line: str, said: str, shell: Shell) -> None:
+    """Values that no file or network decides on are refused with status 2."""
+    assert said in shell.refused(line, status=2)

@@ -136,6 +136,7 @@ def test_the_key_is_never_shown(shell: Shell) -> None:
         shell.ok("inspect device.bin"),
         shell.ok("inspect private.pem.key"),
     ]
+    # The fixture's key is a P-256 one; its type allows RSA as well.
     secret = made.key.private_numbers().private_value.to_bytes(32, "big")  # type: ignore[union-attr]
 
     said = "".join(result.out + result.err for result in results).lower()
@@ -154,7 +155,8 @@ def test_the_port_can_be_given(shell: Shell) -> None:
     assert shell.ok(CREATE + " --port 8884").err == ""
     assert credentials.load_device(str(shell.path("device.bin"))).port == 8884
     assert "needs ALPN" in shell.ok(CREATE + " --port 443").err
-    assert "port 70000 is not between" in shell.refused(CREATE + " --port 70000")
+    assert "port 70000 is not between" in shell.refused(CREATE + " --port 70000", status=2)
+    assert "port 0 is not between" in shell.refused(CREATE + " --port 0", status=2)
 
 
 def test_a_legacy_endpoint_is_warned_of(shell: Shell) -> None:
@@ -322,7 +324,7 @@ def test_an_endpoint_that_is_none_is_refused(shell: Shell) -> None:
     """A URL in place of the endpoint's name is refused by the device library's own rules."""
     put(shell, device("P-256"))
 
-    assert "URL" in shell.refused(CREATE.replace(HOST, f"https://{HOST}"))
+    assert "URL" in shell.refused(CREATE.replace(HOST, f"https://{HOST}"), status=2)
 
 
 @pytest.mark.parametrize("position", [10, 100, -1])

@@ -211,8 +211,12 @@ def test_leaving_ends_threads_sockets_and_files():
     assert not folder.exists()
     assert set(threading.enumerate()) == before
     raw.close()
-    with pytest.raises(OSError):
-        socket.create_connection(("127.0.0.1", emulator.port), timeout=1)
+    with socket.socket() as bound:
+        # It can be taken only where nobody listens; then nobody else can listen there either.
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(("127.0.0.1", emulator.port))
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", emulator.port), timeout=1)
 
 
 def test_it_listens_on_loopback_only():

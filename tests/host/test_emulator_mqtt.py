@@ -176,12 +176,12 @@ def test_list_explains_every_impostor():
         (["--impostor", "nobody"], 2, "emulate --list"),
         (["--impostor", "rsa-1024", "--chain", "ecdsa"], 2, "rsa only"),
         (["--port", "65536"], 2, "65535"),
-        (["--endpoint", "mqtt://x"], 1, "bad_endpoint"),
+        (["--endpoint", "mqtt://x"], 2, "bad_endpoint"),
         (["--chain", "dsa"], 2, "--chain"),
     ],
 )
 def test_wrong_calls_end_in_one_sentence(arguments, status, said):
-    """Status 2 for a wrong call, 1 for a wrong name; one line, no traceback."""
+    """Status 2 for a wrong call; one line, no traceback."""
     with emulate(*arguments) as process:
         shown, complaint = process.communicate(timeout=20)
     assert process.returncode == status

@@ -209,7 +209,7 @@ def samples() -> list[bytes]:
     from ats_trust_tools.device_blob import encode_device
 
     made = device("P-256")
-    anchors = [root.anchor for root in load_manifest().roots if root.recommended]
+    anchors = [root.anchor for root in load_manifest().roots if root.role != "legacy"]
     return [
         encode_bundle(anchors, version=1, built_at=NOW),
         encode_device("example.com", 8883, "x", made.der, b"\x30\x00"),

@@ -310,11 +310,11 @@ def test_install_is_idempotent(tls):
 
 
 def test_install_leaves_a_real_module_alone():
-    """A `tls` or `micropython` that is there already stays."""
+    """A `tls` that is there already stays."""
     code = (
         "import sys, types; sys.modules['tls'] = real = types.ModuleType('tls');"
         "from ats_trust_tools import micropython_tls; micropython_tls.install();"
-        "assert sys.modules['tls'] is real; from micropython import const; assert const(5) == 5"
+        "assert sys.modules['tls'] is real"
     )
     folder = Path(micropython_tls.__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": str(folder)}

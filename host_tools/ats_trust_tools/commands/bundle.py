@@ -10,6 +10,7 @@ from ats_trust import endpoint
 
 from .. import output
 from ..anchor_check import name_of, own_anchor
+from ..arguments import endpoint_host, output_file
 from ..boards import PREFERENCES, Board, load_board
 from ..certificate import load
 from ..certificate_files import read_certificates
@@ -25,9 +26,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
     add("--board", metavar="BOARD", help="take roots and order from this board's profile")
-    add("-o", "--output", metavar="FILE", type=Path, help="the bundle to write")
+    add("-o", "--output", metavar="FILE", type=output_file, help="the bundle to write")
     add("--roots", metavar="NAME,...", help="these roots in this order; `none` for none")
-    add("--endpoint", metavar="HOST", help="the endpoint it is for: checks that it will do")
+    add(
+        "--endpoint",
+        metavar="HOST",
+        type=endpoint_host,
+        help="the endpoint it is for: checks that it will do",
+    )
     add("--prefer", choices=PREFERENCES, help="speed: RSA servers first; memory: ECDSA first")
     add(
         "--ca",
@@ -73,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 def _plan(
     args: argparse.Namespace, board: Board | None, manifest: Manifest, now: datetime
 ) -> Plan:
-    host = endpoint.parse(args.endpoint) if args.endpoint else None
+    host: endpoint.Endpoint | None = args.endpoint
     names: list[str] = list(board.roots) if board else []
     if args.roots:
         names = [] if args.roots == "none" else args.roots.split(",")
@@ -111,11 +117,11 @@ def _built_at(text: str | None, now: datetime) -> datetime:
         if text.isdecimal():
             return datetime.fromtimestamp(int(text), UTC)
         moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         raise UsageError(
             f"{source}: {text!r} is no time; write 2026-11-23T12:00:00Z or seconds since 1970"
         ) from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _show(plan: Plan, written: Path | None, block: int) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from ats_trust import endpoint
 
 from .. import output
+from ..arguments import endpoint_host, output_file
 from ..device_blob import encode_device
 from ..device_check import check_client_id, check_credentials
 from ..files import read_bounded, refuse_same_file, write_atomically
@@ -22,12 +23,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "create", help="put endpoint, client id, certificate and key into one file"
     )
     add = create.add_argument
-    add("--endpoint", metavar="HOST", required=True, help="as describe-endpoint prints it")
+    add(
+        "--endpoint",
+        metavar="HOST",
+        type=endpoint_host,
+        required=True,
+        help="as describe-endpoint prints it",
+    )
     add("--client-id", metavar="ID", required=True, help="MQTT client id; often the thing's name")
     add("--cert", metavar="FILE", type=Path, required=True, help="the device's certificate")
     add("--key", metavar="FILE", type=Path, required=True, help="its private key, not encrypted")
     add("--port", metavar="N", type=int, help="by default the endpoint's usual port (8883)")
-    add("-o", "--output", metavar="FILE", type=Path, required=True, help="device.bin, mode 0600")
+    add(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=output_file,
+        required=True,
+        help="device.bin, mode 0600",
+    )
     shown = actions.add_parser("show", help="show a device file; never the key")
     shown.add_argument("file", type=Path)
     shown.add_argument("--json", action="store_true", help="print JSON")
@@ -48,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _create(args: argparse.Namespace) -> int:
-    host = endpoint.parse(args.endpoint)
+    host: endpoint.Endpoint = args.endpoint
     check_client_id(args.client_id)
     refuse_same_file(args.output, (args.cert, args.key))
     credentials = check_credentials(
@@ -57,7 +71,7 @@ def _create(args: argparse.Namespace) -> int:
         load_manifest(),
         datetime.now(UTC),
     )
-    port = args.port or host.port
+    port = host.port if args.port is None else args.port
     blob = encode_device(host.host, port, args.client_id, credentials.certificate, credentials.key)
     write_atomically(args.output, blob, mode=0o600)
     for warning in (*_endpoint_warnings(host, port), *credentials.warnings):

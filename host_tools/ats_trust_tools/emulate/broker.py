@@ -68,6 +68,7 @@ class _Amqtt:
     """amqtt in a thread of its own, reached over socket pairs."""
 
     def __init__(self) -> None:
+        # amqtt declares no types (no py.typed), here and below.
         from amqtt.broker import Broker as AmqttBroker  # type: ignore[import-untyped]
 
         # Without a handler its warnings about clients that hang up would go to stderr.
@@ -100,7 +101,7 @@ class _Amqtt:
         self._loop.close()
 
     async def _serve(self, theirs: socket.socket) -> None:
-        from amqtt.adapters import (  # type: ignore[import-untyped]
+        from amqtt.adapters import (  # type: ignore[import-untyped]  # as above
             StreamReaderAdapter,
             StreamWriterAdapter,
         )

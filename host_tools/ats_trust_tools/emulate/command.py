@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ats_trust_tools import output
+from ats_trust_tools.arguments import endpoint_host, output_file
 from ats_trust_tools.emulate.impostors import IMPOSTORS
 from ats_trust_tools.emulate.server import ADDRESS, HOST, Emulator
 from ats_trust_tools.emulate.wire import Connection
@@ -36,13 +37,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--tls12", action="store_true", help="offer TLS 1.2 only; by default TLS 1.3 too")
     add("--mutual-tls", action="store_true", help="demand a client certificate, as AWS does")
-    add("--endpoint", metavar="HOST", default=HOST, help=f"name to answer for; default: {HOST}")
+    add(
+        "--endpoint",
+        metavar="HOST",
+        type=endpoint_host,
+        default=HOST,
+        help=f"name to answer for; default: {HOST}",
+    )
     add("--port", metavar="N", type=int, default=0, help="by default any free one")
     add(
         "-o",
         "--output",
         metavar="FOLDER",
-        type=Path,
+        type=output_file,
         help="keep roots.bin, credentials and the CA's keys here, so that what trusts this "
         "emulator trusts the next one too; by default a folder that is removed at the end",
     )
@@ -65,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         impostor=args.impostor,
         mutual_tls=args.mutual_tls,
         folder=args.output,
-        host=args.endpoint,
+        host=args.endpoint.host,
         port=args.port,
         tls13=not args.tls12,
         keep_keys=args.output is not None,

@@ -308,7 +308,8 @@ def _load(context: ssl.SSLContext, chain: Chain) -> None:
 
 
 def _note_server_name(tls: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
-    # One context serves all connections: the TLS object is what tells them apart.
+    # One context serves all connections: the TLS object is what tells them apart. It is an
+    # ordinary Python object, so it takes the attribute, which the stubs can not know.
     tls.requested_name = name  # type: ignore[attr-defined]
 
 

@@ -48,25 +48,9 @@ MBEDTLS_VERSION = f"host's {ssl.OPENSSL_VERSION}, judging as Mbed TLS 3.6"
 
 
 def install() -> None:
-    """Make `import tls` (and `from micropython import const`) work; a real module stays."""
+    """Make `import tls` work; a real module of that name stays."""
     if "tls" not in sys.modules and sys.implementation.name != "micropython":
         module = types.ModuleType("tls", __doc__)
-        for name in _OFFERED_BY_TLS:
+        for name in set(__all__) - {"install"}:
             setattr(module, name, globals()[name])
         sys.modules["tls"] = module
-    if "micropython" not in sys.modules and sys.implementation.name != "micropython":
-        micropython = types.ModuleType("micropython", "MicroPython's const() for CPython.")
-        micropython.const = lambda value: value  # type: ignore[attr-defined]
-        sys.modules["micropython"] = micropython
-
-
-_OFFERED_BY_TLS = (
-    "CERT_NONE",
-    "CERT_OPTIONAL",
-    "CERT_REQUIRED",
-    "MBEDTLS_VERSION",
-    "PROTOCOL_TLS_CLIENT",
-    "SSLContext",
-    "SocketStream",
-    "Stream",
-)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ats_trust_tools.der_writer import bit_string, sequence
 from ats_trust_tools.micropython_tls import extensions, path, x509
 from ats_trust_tools.micropython_tls.names import same_name
 
@@ -33,8 +34,7 @@ def for_path(steps: Sequence[path.Step]) -> list[bytes]:
 
 def stripped(certificate: x509.Certificate) -> bytes:
     """The same subject, key and validity with a CA mark and no other extension."""
-    tbs = _value(
-        0x30,
+    tbs = sequence(
         bytes.fromhex("a003020102 020101")
         + _SIGNED_WITH
         + certificate.subject_der
@@ -43,7 +43,7 @@ def stripped(certificate: x509.Certificate) -> bytes:
         + certificate.spki_der
         + _CA_MARK,
     )
-    return _value(0x30, tbs + _SIGNED_WITH + _value(0x03, bytes(9)))
+    return sequence(tbs, _SIGNED_WITH, bit_string(bytes(8)))
 
 
 _NOT_LOOKED_AT = {
@@ -57,10 +57,3 @@ _NOT_LOOKED_AT = {
 _SIGNED_WITH = bytes.fromhex("300d06092a864886f70d01010b0500")
 # basicConstraints, critical, CA:TRUE
 _CA_MARK = bytes.fromhex("a3133011300f0603551d130101ff040530030101ff")
-
-
-def _value(tag: int, content: bytes) -> bytes:
-    if len(content) < 0x80:
-        return bytes((tag, len(content))) + content
-    length = len(content).to_bytes((len(content).bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(length))) + length + content

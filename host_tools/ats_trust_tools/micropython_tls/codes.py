@@ -84,7 +84,7 @@ class MbedError(Exception):
     `alert` is the TLS alert to send for it (0: none); `flags` are the faults of a refused chain.
     """
 
-    def __init__(self, code: int, alert: int = 0, flags: Flag = Flag(0)) -> None:  # noqa: B008
+    def __init__(self, code: int, alert: int = 0, flags: Flag = Flag(0)) -> None:  # noqa: B008 - immutable
         super().__init__(code)
         self.code = code
         self.alert = alert

@@ -1,5 +1,5 @@
 """The first program of a user, as the documentation has it."""
-# ruff: noqa: I001
+# ruff: noqa: I001 - in the order of the documentation
 
 import ats_trust
 from umqtt.simple import MQTTClient

@@ -83,8 +83,10 @@ def resolve(job):
 
     def getaddrinfo(host, port, *rest, **named):
         if host == job["host"]:
-            host, port = ADDRESS, job["port"]
-        return genuine(host, port, *rest, **named)
+            port = job["port"]
+        elif host != ADDRESS:
+            raise OSError(-2)  # No test asks a DNS server, see loopback/socket.py.
+        return genuine(ADDRESS, port, *rest, **named)
 
     socket.getaddrinfo = getaddrinfo
 

@@ -20,7 +20,7 @@ def work(job):
             outcome = _connect(context, job)
         except MemoryError:
             outcome = "MemoryError"
-        ballast = None  # noqa: F841
+        ballast = None  # noqa: F841 - lets go of it before the collection
         gc.collect()
         outcomes[outcome] = outcomes.get(outcome, 0) + 1
     return {"outcomes": outcomes}

@@ -1,4 +1,9 @@
-"""MicroPython's `socket`, with names that resolve to the doors of a test on loopback."""
+"""MicroPython's `socket` on a machine where AWS's names lead to this machine, and others nowhere.
+
+On a board the names are resolved by DNS. It comes first on MICROPYPATH, in tests and in
+`make demo`, so that unchanged programs and MQTT clients reach an emulator under the name that its
+certificates are for. Whatever else they may ask for, no DNS server hears of it.
+"""
 
 import usocket as _builtin  # The `u` always finds the built-in module.
 
@@ -12,5 +17,7 @@ DOORS = {}
 
 def getaddrinfo(host, port, *rest):
     if host in DOORS:
-        host, port = "127.0.0.1", DOORS[host]
-    return _builtin.getaddrinfo(host, port, *rest)
+        port = DOORS[host]
+    elif host != "127.0.0.1" and not host.endswith(".amazonaws.com"):
+        raise OSError(-2)  # As for a name that DNS does not know.
+    return _builtin.getaddrinfo("127.0.0.1", port, *rest)

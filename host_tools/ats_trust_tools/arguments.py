@@ -1,0 +1,27 @@
+"""Arguments that several commands take, checked as they are parsed.
+
+Rule: whatever is wrong with one is a UsageError (exit status 2) that names the option.
+"""
+
+from pathlib import Path
+
+from ats_trust import endpoint
+from ats_trust.errors import ConfigError
+
+from .errors import UsageError
+
+
+def endpoint_host(text: str) -> endpoint.Endpoint:
+    """Return what follows --endpoint, understood."""
+    try:
+        found: endpoint.Endpoint = endpoint.parse(text)
+    except ConfigError as error:
+        raise UsageError(f"--endpoint: {error}") from None
+    return found
+
+
+def output_file(text: str) -> Path:
+    """Return what follows -o as a path; an empty one (an unset shell variable) is no name."""
+    if not text:
+        raise UsageError("-o: the name to write to is empty")
+    return Path(text)
