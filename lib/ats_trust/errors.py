@@ -41,6 +41,10 @@ class TrustError(Exception):
         remedy = self.remedy
         return text + ". " + remedy if remedy else text
 
+    def __repr__(self):
+        # MicroPython shows an exception that nobody caught by this, and it shall say what to do.
+        return type(self).__name__ + ": " + str(self)
+
 
 class ConfigError(TrustError):
     """The call is wrong: fix an argument."""

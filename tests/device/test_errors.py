@@ -1,5 +1,7 @@
 """The family of errors: what a program can rely on when it catches one."""
 
+import io
+import sys
 import unittest
 
 from ats_trust import errors, explain
@@ -76,6 +78,21 @@ class TestErrors(unittest.TestCase):
             self.assertIs(getattr(ats_trust, kind.__name__), kind)
         with self.assertRaises(AttributeError):
             getattr(ats_trust, "no_such" + "_name")
+
+
+class TestShown(unittest.TestCase):
+    def test_uncaught(self):
+        """What a user sees of an error that nobody caught has code, detail and remedy."""
+        error = errors.PeerRejected("expired", "detail of the case", "certificate")
+        if sys.implementation.name == "micropython":
+            shown = io.StringIO()
+            sys.print_exception(error, shown)
+            text = shown.getvalue()
+        else:
+            import traceback
+
+            text = "".join(traceback.format_exception_only(error))
+        self.assertIn("PeerRejected: expired: detail of the case. " + error.remedy, text)
 
 
 if __name__ == "__main__":

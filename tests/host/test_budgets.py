@@ -32,6 +32,14 @@ def test_compiled_core(measured: sizes.Sizes) -> None:
     assert measured.core.isdisjoint({"explain", "credentials", "pins", "signature"})
 
 
+def test_figures_of_the_readme(measured: sizes.Sizes) -> None:
+    """The sizes that the README gives are those of this library."""
+    readme = (interpreters.REPOSITORY / "README.md").read_text(encoding="utf-8")
+    source = sum(source for source, _ in measured.modules.values())
+    for size in (source, measured.core_mpy, measured.total_mpy):
+        assert f"| {size:,} |" in readme, size
+
+
 def test_heap_before_a_connection(measured: sizes.Sizes) -> None:
     """What the library holds before a connection is within the limit."""
     assert 0 < measured.heap <= BUDGETS["heap"]["before_connection"]
