@@ -5,7 +5,6 @@ certificate or key helps nobody.
 """
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 
@@ -41,7 +40,7 @@ def blocks(content: bytes) -> list[Block]:
             headers, _, body = body.strip("\n").partition("\n\n")
         try:
             data = base64.b64decode("".join(body.split()), validate=True)
-        except binascii.Error:
+        except ValueError:  # binascii.Error is one; what is not ASCII is another.
             raise ToolError(f"its {label} block is damaged: the base64 does not decode") from None
         if not data:
             raise ToolError(f"its {label} block is empty")

@@ -34,7 +34,7 @@ class Broker:
         if not importlib.util.find_spec("amqtt") and not self._mosquitto:
             raise ToolError(
                 "there is no MQTT broker to put behind the emulator; install one with "
-                "`pip install 'ats-trust[emulate]'`"
+                "`pip install '.[emulate]'` in the checkout"
             )
         self._running: _Running | None = None
         self._lock = threading.Lock()
