@@ -61,3 +61,27 @@ def test_a_folder_with_somebody_elses_file_is_refused(name: str, tmp_path: Path)
         f"mine/{name} was not made by the emulator, which would replace it; name another folder"
     )
     assert [path.read_bytes() for path in (tmp_path / "mine").iterdir()] == [b"mine"]
+
+
+def test_what_it_tells_to_paste_works_in_python(tmp_path: Path) -> None:
+    """The printed lines, in the order given, connect a fresh Python to the emulator."""
+    command = [sys.executable, "-m", "ats_trust_tools", "emulate", "-o", str(tmp_path / "door")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        said = iter(process.stdout.readline, "Ctrl-C ends it. Connections:\n")
+        indented = [line.strip() for line in said if line.startswith("  ")]
+        first = next(n for n, line in enumerate(indented) if "micropython_tls" in line)
+        last = next(n for n, line in enumerate(indented) if "ats_trust.connect(" in line)
+        program = "\n".join(indented[first : last + 1])
+        ran = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, timeout=20
+        )
+        assert (ran.returncode, ran.stderr) == (0, ""), program
+        assert "1: connected with ECDHE-" in process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait(10)
+        process.stdout.close()

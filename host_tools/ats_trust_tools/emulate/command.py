@@ -153,7 +153,10 @@ def _introduce(started: dict[str, Any]) -> None:
         ],
     )
     output.print_line()
-    output.print_line("Connect with ats_trust, from MicroPython or Python:")
+    output.print_line("Connect with ats_trust, from MicroPython; from Python, begin with")
+    output.print_line("  from ats_trust_tools import micropython_tls; micropython_tls.install()")
+    output.print_line("then, in both:")
+    output.print_line("  import ats_trust")
     output.print_line(f'  dev = ats_trust.load_device("{started["device"]}")')
     output.print_line(
         f'  ats_trust.connect(dev.context(bundle="{started["bundle"]}"), '
@@ -237,12 +240,24 @@ def _own(folder: Path) -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and a polite kill set, in place of ending the process half-way."""
+    """An event that Ctrl-C and a polite kill set, in place of ending the process half-way.
+
+    Only the first one: the second does what it always does, should the end take too long.
+    """
     interrupted = threading.Event()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(one, lambda *_: interrupted.set()) for one in signals]
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+    def interrupt(*_: object) -> None:
+        restore()
+        interrupted.set()
+
+    for one in before:
+        signal.signal(one, interrupt)
     try:
         yield interrupted
     finally:
-        for one, handler in zip(signals, before, strict=True):
-            signal.signal(one, handler)
+        restore()
