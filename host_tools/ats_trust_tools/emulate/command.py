@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import sys
@@ -197,7 +196,7 @@ def _record(seen: Connection) -> dict[str, Any]:
 
 
 def _print_json_line(value: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    output.print_json(value, indent=None)
     sys.stdout.flush()
 
 
