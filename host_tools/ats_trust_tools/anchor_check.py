@@ -28,7 +28,7 @@ def own_anchor(certificate: bytes, manifest: Manifest, now: datetime) -> tuple[A
     """
     parts = fields(certificate)
     view = load(certificate)
-    _refuse_amazon(parts, view, manifest)
+    _refuse_amazon(certificate, parts, view, manifest)
     _refuse_not_root(parts, view)
     _refuse_weak(view)
     _refuse_not_ca(certificate, view)
@@ -48,7 +48,9 @@ def name_of(name: x509.Name) -> str:
     return str(common[-1].value) if common else name.rfc4514_string()
 
 
-def _refuse_amazon(parts: Fields, view: x509.Certificate, manifest: Manifest) -> None:
+def _refuse_amazon(
+    certificate: bytes, parts: Fields, view: x509.Certificate, manifest: Manifest
+) -> None:
     root = manifest.by_key(parts.key_sha256)
     if root:
         twin = "" if parts.self_issued else " (its cross-signed twin, the same trust anchor)"
@@ -62,7 +64,7 @@ def _refuse_amazon(parts: Fields, view: x509.Certificate, manifest: Manifest) ->
             f"it is {intermediate.name}, whatever the file is called: an intermediate, which AWS "
             f"replaces without notice; use {_instead(intermediate.root)}"
         )
-    namesake = manifest.by_subject(parts.subject)
+    namesake = manifest.namesake(certificate)
     if namesake:
         raise ToolError(
             f"it has the name of {namesake.title} but another key: it is not that root, and must "

@@ -20,6 +20,16 @@ def endpoint_host(text: str) -> endpoint.Endpoint:
     return found
 
 
+def aws_lookalike(host: endpoint.Endpoint) -> list[str]:
+    """Return a warning for a custom domain that a person could take for a name of AWS."""
+    if host.kind != "custom" or "amazonaws.com" not in host.host:
+        return []
+    return [
+        f"{host.host} is no name of AWS although amazonaws.com is in it, but somebody's custom "
+        "domain; `aws iot describe-endpoint --endpoint-type iot:Data-ATS` prints the right one"
+    ]
+
+
 def output_file(text: str) -> Path:
     """Return what follows -o as a path; an empty one (an unset shell variable) is no name."""
     if not text:

@@ -20,6 +20,7 @@ from typing import NoReturn
 from ats_trust.errors import TrustError
 
 from .errors import ToolError, UsageError
+from .printable import printable
 
 COMMANDS = {
     "roots": ("ats_trust_tools.commands.roots", "list, check and explain the shipped roots"),
@@ -121,7 +122,7 @@ def _run(words: list[str]) -> int:
 def _complain(message: str, status: int) -> int:
     try:
         if sys.stderr is not None:  # print() would take stdout in its place.
-            print("ats-trust:", message, file=sys.stderr)
+            print("ats-trust:", printable(message), file=sys.stderr)
     except OSError:
         pass  # Nobody can be told; the status still says it.
     return status

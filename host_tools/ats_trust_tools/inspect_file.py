@@ -105,6 +105,7 @@ def explain_bundle(path: Path, manifest: Manifest, now: datetime) -> dict[str, A
 
 def explain_device(path: Path, manifest: Manifest, now: datetime) -> dict[str, Any]:
     """Return what a device file holds, without its key. Raises ConfigError when it is damaged."""
+    read_bounded(path, "a device file")  # Where it is missing, that is what is wrong with it.
     device = credentials.load_device(str(path))
     certificate, key = device.credentials()
     warnings = []

@@ -17,6 +17,7 @@ from .heap_model import anchor_heap
 from .roots import Manifest, Root
 from .trim import trim
 
+_CLOCKS_DIFFER = timedelta(minutes=5)  # Between two computers that both have the right time.
 EXPIRES_SOON = 365  # Days: about the time it takes to bring a new bundle to a fleet.
 
 
@@ -122,7 +123,7 @@ def make_plan(
     if not choices:
         raise UsageError("nothing was chosen: name a root with --roots or a CA with --ca")
     notes = list(warnings)
-    if built_at > now + timedelta(days=1):
+    if built_at > now + _CLOCKS_DIFFER:
         raise UsageError(
             f"the build time {built_at:%Y-%m-%d %H:%M} UTC is in the future: boards would refuse "
             "their own right clock until then"

@@ -88,6 +88,15 @@ class Manifest:
                 return root
         return None
 
+    def namesake(self, certificate: bytes) -> Root | None:
+        """Return the root whose name the subject of a DER certificate reads as.
+
+        The same text can be encoded as several string types, and people and some verifiers
+        (RFC 5280, 7.1) see no difference, nor one of case and of spaces.
+        """
+        wanted = _read_name(certificate)
+        return next((r for r in self.roots if _read_name(r.certificate) == wanted), None)
+
     def intermediate(self, spki_sha256: str) -> Intermediate | None:
         """Return the known intermediate that has this key."""
         return next((i for i in self.intermediates if i.spki_sha256 == spki_sha256), None)
@@ -139,6 +148,18 @@ def verify(root: Root) -> list[str]:
     elif not x509.signed_by(root.certificate, view.public_key()):
         problems.append("its self-signature is wrong")
     return problems
+
+
+def _read_name(certificate: bytes) -> list[tuple[str, str]]:
+    """The attributes of the subject in any order, as a person reads them."""
+    return sorted(
+        (one.oid.dotted_string, " ".join(_text(one.value).casefold().split()))
+        for one in x509.load(certificate).subject
+    )
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode("latin-1")
 
 
 def _root(folder: Path, entry: dict[str, Any], packages: dict[str, str]) -> Root:

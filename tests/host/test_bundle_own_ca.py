@@ -1,6 +1,6 @@
 """`bundle --ca`: a user's own CA, and every certificate that is no good as one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,6 +94,16 @@ def leaf() -> Made:
     return certificate("server", number=1, issuer=certificate(), ca=False, host="a.example.com")
 
 
+def in_utf8(name: Iterable[x509.NameAttribute], common_name: str = "") -> x509.Name:
+    """Return the same name encoded as UTF8String where Amazon has PrintableString."""
+    return x509.Name(
+        x509.NameAttribute(
+            one.oid, common_name if common_name and one.oid == NameOID.COMMON_NAME else one.value
+        )
+        for one in name
+    )
+
+
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "leaf": (
         lambda: leaf().pem,
@@ -131,6 +141,18 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "name of a root, another key": (
         lambda: certificate(load(amazon_root_ca_1()).subject).pem,
+        "it has the name of Amazon Root CA 1 but another key",
+    ),
+    "name of a root in other string types": (
+        lambda: certificate(in_utf8(load(amazon_root_ca_1()).subject)).pem,
+        "it has the name of Amazon Root CA 1 but another key",
+    ),
+    "name of a root in other letters and order": (
+        lambda: (
+            certificate(
+                in_utf8(reversed(list(load(amazon_root_ca_1()).subject)), " amazon  ROOT ca 1 ")
+            ).pem
+        ),
         "it has the name of Amazon Root CA 1 but another key",
     ),
     "unknown intermediate of Amazon": (

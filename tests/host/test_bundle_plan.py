@@ -240,6 +240,29 @@ def test_the_heap_model_agrees_with_every_measurement(name: str) -> None:
     assert [(len(form), anchor_heap(form)) for form in forms] == MEASURED_HEAP[name]
 
 
+def test_a_lookalike_of_an_aws_name_is_warned_of(shell: Shell) -> None:
+    """A custom domain with AWS's domain inside is a slip or a trap; "" is no name."""
+    line = "bundle --board RPI_PICO_W --dry-run --endpoint"
+    name = "x-ats.iot.us-east-1.amazonaws.com"
+
+    assert f"{name}.example.com is no name of AWS" in shell.ok(f"{line} {name}.example.com").err
+    assert "is no name of AWS" in shell.ok(f"{line} iotamazonaws.com").err
+    assert shell.ok(f"{line} {name}").err == shell.ok(f"{line} iot.example.com").err == ""
+    assert "'' is not a host name" in shell.refused(f"{line} ''", status=2)
+
+
+def test_a_build_time_to_come_is_refused(shell: Shell) -> None:
+    """Boards would refuse their own right clock until then; clocks may differ by minutes."""
+    later = int(datetime.now(UTC).timestamp()) + 15 * 60
+    reason = "is in the future: boards would refuse their own right clock until then"
+    line = "bundle --board RPI_PICO_W -o roots.bin"
+
+    assert reason in shell.refused(f"{line} --built-at {later}", status=2)
+    assert reason in shell.refused(line, status=2, SOURCE_DATE_EPOCH=str(later))
+    assert shell.files() == []
+    shell.ok(f"{line} --built-at {later - 12 * 60}")
+
+
 def test_an_expired_root_is_refused() -> None:
     """A root whose time has passed is not bundled, whatever it was good for."""
     root = load_manifest().find("amazon-root-ca-1")

@@ -160,13 +160,14 @@ def test_the_port_can_be_given(shell: Shell) -> None:
 
 
 def test_a_legacy_endpoint_is_warned_of(shell: Shell) -> None:
-    """A legacy endpoint works and is answered with the name of the ATS endpoint."""
+    """A legacy endpoint is answered with the name of the ATS one; so is what only looks AWS's."""
     put(shell, device("P-256"))
 
     err = shell.ok(CREATE.replace("-ats.", ".")).err
 
     assert "is a legacy endpoint" in err
     assert f"use {HOST} instead" in err
+    assert "is no name of AWS" in shell.ok(CREATE.replace(HOST, HOST + ".example.com")).err
 
 
 def encrypted(made: Made, form: PrivateFormat) -> bytes:

@@ -1,8 +1,10 @@
 """The emulated front door: chains, tails, mutual TLS, what it counts, and that it cleans up."""
 
+import errno
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -217,6 +219,23 @@ def test_leaving_ends_threads_sockets_and_files():
         bound.bind(("127.0.0.1", emulator.port))
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", emulator.port), timeout=1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a connection must end it")
+def test_it_ends_where_nothing_can_connect(monkeypatch):
+    """With loopback down there is no connection that could wake it; it ends all the same."""
+
+    def unreachable(*_args, **_options):
+        raise OSError(errno.ENETUNREACH, "loopback is down")
+
+    before = set(threading.enumerate())
+    emulator = Emulator(mqtt=False).__enter__()
+    monkeypatch.setattr(socket, "create_connection", unreachable)
+    leaving = threading.Thread(target=emulator.__exit__, daemon=True)
+    leaving.start()
+    leaving.join(10)
+    assert not leaving.is_alive()
+    assert set(threading.enumerate()) == before
 
 
 def test_it_listens_on_loopback_only():

@@ -201,7 +201,10 @@ def test_what_is_nothing_known_is_refused(content: bytes, reason: str, shell: Sh
 
 def test_a_missing_file_is_named(shell: Shell) -> None:
     """A file that is not there is said not to be there."""
-    assert "can not read nothing.bin" in shell.refused("inspect nothing.bin")
+    for line in ("inspect nothing.bin", "device show nothing.bin"):
+        said = shell.refused(line)
+        assert said.startswith("can not read nothing.bin")
+        assert said.endswith("No such file or directory")
 
 
 def samples() -> list[bytes]:

@@ -10,7 +10,7 @@ from ats_trust import endpoint
 
 from .. import output
 from ..anchor_check import name_of, own_anchor
-from ..arguments import endpoint_host, output_file
+from ..arguments import aws_lookalike, endpoint_host, output_file
 from ..boards import PREFERENCES, Board, load_board
 from ..certificate import load
 from ..certificate_files import read_certificates
@@ -84,6 +84,8 @@ def _plan(
     if args.roots:
         names = [] if args.roots == "none" else args.roots.split(",")
     roots, warnings = select_roots(manifest, names, host)
+    if host:
+        warnings += aws_lookalike(host)
     choices = [Choice(root.name, root.anchor) for root in roots]
     prefer = args.prefer or (None if args.roots or not board else board.prefer)
     if prefer:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ats_trust import endpoint
 
 from .. import output
-from ..arguments import endpoint_host, output_file
+from ..arguments import aws_lookalike, endpoint_host, output_file
 from ..device_blob import encode_device
 from ..device_check import check_client_id, check_credentials
 from ..files import read_bounded, refuse_same_file, write_atomically
@@ -83,7 +83,7 @@ def _create(args: argparse.Namespace) -> int:
 
 
 def _endpoint_warnings(host: endpoint.Endpoint, port: int) -> list[str]:
-    warnings = []
+    warnings = aws_lookalike(host)
     if host.kind == "data-legacy":
         warnings.append(
             f"{host.host} is a legacy endpoint, which AWS no longer supports and which needs a "

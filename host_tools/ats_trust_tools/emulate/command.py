@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
+import os
 import signal
 import sys
 import threading
@@ -18,9 +18,24 @@ from ats_trust_tools.emulate.impostors import IMPOSTORS
 from ats_trust_tools.emulate.server import ADDRESS, HOST, Emulator
 from ats_trust_tools.emulate.wire import Connection
 from ats_trust_tools.errors import ToolError, UsageError
+from ats_trust_tools.files import write_atomically
 
 _CLIENT_ID = "emulated-device"
 _POLL_SECONDS = 0.1
+# All that is written to the folder of -o.
+_FILES = (
+    "roots.bin",
+    "roots.pem",
+    "device.bin",
+    "emulated-rsa-certificate.pem.crt",
+    "emulated-rsa-private.pem.key",
+    "keys",
+)
+_MARK = ".ats-trust-emulator"
+_MARK_TEXT = (
+    "`ats-trust emulate` made this file to know its folder again. It replaces there at each "
+    f"start: {', '.join(_FILES)}.\nKeep no file of your own under one of these names.\n"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +80,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if not 0 <= args.port <= 65535:
         raise UsageError(f"--port {args.port}: a port is a number from 1 to 65535; 0 takes any")
-    _refuse_foreign_bundle(args.output)
+    if args.output is not None:
+        _own(args.output)
     emulator = Emulator(
         chain=args.chain,
         tail=args.tail,
@@ -136,7 +152,10 @@ def _introduce(started: dict[str, Any]) -> None:
         ],
     )
     output.print_line()
-    output.print_line("Connect with ats_trust, from MicroPython or Python:")
+    output.print_line("Connect with ats_trust, from MicroPython; from Python, begin with")
+    output.print_line("  from ats_trust_tools import micropython_tls; micropython_tls.install()")
+    output.print_line("then, in both:")
+    output.print_line("  import ats_trust")
     output.print_line(f'  dev = ats_trust.load_device("{started["device"]}")')
     output.print_line(
         f'  ats_trust.connect(dev.context(bundle="{started["bundle"]}"), '
@@ -177,7 +196,7 @@ def _record(seen: Connection) -> dict[str, Any]:
 
 
 def _print_json_line(value: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    output.print_json(value, indent=None)
     sys.stdout.flush()
 
 
@@ -194,27 +213,50 @@ def _story(seen: Connection) -> str:
     return f"{text}; {seen.application_bytes} application bytes arrived"
 
 
-def _refuse_foreign_bundle(folder: Path | None) -> None:
-    """The emulator's roots must not replace a bundle that holds Amazon's."""
-    if folder is None:
-        return
+def _own(folder: Path) -> None:
+    """Mark the folder as the emulator's, or refuse when it holds somebody else's files.
+
+    Without the mark nothing is replaced: a bundle there may hold Amazon's roots, and a device
+    file may be the only copy of a key. Raises ToolError.
+    """
     if folder.exists() and not folder.is_dir():
         raise ToolError(f"{folder} is not a folder; name one for the emulator's files")
-    if (folder / "roots.bin").exists() and not (folder / "keys").is_dir():
+    if (folder / _MARK).exists():
+        return
+    # lexists: a link that leads nowhere yet is written through, too.
+    taken = [name for name in _FILES if os.path.lexists(folder / name)]
+    if taken:
         raise ToolError(
-            f"{folder / 'roots.bin'} was not made by an emulator and would be replaced by its "
-            "roots; name another folder"
+            f"{folder / taken[0]} was not made by the emulator, which would replace it; name "
+            "another folder"
         )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ToolError(f"can not make {folder}: {error.strerror}") from None
+    write_atomically(folder / _MARK, _MARK_TEXT.encode())
 
 
 @contextmanager
 def _interruptible() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and a polite kill set, in place of ending the process half-way."""
+    """An event that Ctrl-C and a polite kill set, in place of ending the process half-way.
+
+    Only the first one: the second does what it always does, should the end take too long.
+    """
     interrupted = threading.Event()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(one, lambda *_: interrupted.set()) for one in signals]
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+    def interrupt(*_: object) -> None:
+        restore()
+        interrupted.set()
+
+    for one in before:
+        signal.signal(one, interrupt)
     try:
         yield interrupted
     finally:
-        for one, handler in zip(signals, before, strict=True):
-            signal.signal(one, handler)
+        restore()

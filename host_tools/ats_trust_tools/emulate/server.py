@@ -131,9 +131,13 @@ class Emulator:
         listener, self._listener = self._listener, None
         if listener is None:
             return
-        # Closing a socket does not wake the thread that waits on it; a connection does.
-        with contextlib.suppress(OSError):
-            socket.create_connection((ADDRESS, self.port), timeout=1).close()
+        # Closing a socket does not wake the thread that waits on it. Shutting it down does on
+        # Linux, even without a network; where a listener can not be shut down, a connection does.
+        try:
+            listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            with contextlib.suppress(OSError):
+                socket.create_connection((ADDRESS, self.port), timeout=1).close()
         self._accepting.join()
         listener.close()
         with self._lock:
@@ -239,7 +243,12 @@ class Emulator:
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
-            sock, _ = listener.accept()
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                if self._listener is None:
+                    return
+                raise
             if self._listener is None:
                 sock.close()
                 return
