@@ -5,7 +5,7 @@ PYTHON_IN_VENV := .venv/bin/python
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types venv micropython openssl lock manifest refusals sizes clean
+.PHONY: help demo test check format lint types venv micropython openssl firmware lock manifest refusals sizes soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,7 +13,7 @@ help: ## this list
 demo: venv micropython ## a MicroPython program authenticates an emulated AWS IoT Core and refuses impostors
 	PYTHONPATH=tests $(PYTHON_IN_VENV) scripts/demo.py
 
-test: venv micropython openssl ## every test, under CPython and under each MicroPython release
+test: venv micropython openssl firmware ## every test, under CPython and under each MicroPython release
 	$(PYTHON_IN_VENV) -m pytest $(ARGS)
 
 check: lint types test ## format, lint, types, tests
@@ -38,6 +38,9 @@ micropython: venv ## what the tests need beside the venv: an older MicroPython, 
 	$(PYTHON_IN_VENV) tests/debian_micropython.py
 	$(PYTHON_IN_VENV) tests/mqtt_clients.py
 
+firmware: venv ## the boards of the tests, built once per machine: RP2040 emulator, small heap
+	PYTHONPATH=tests $(PYTHON_IN_VENV) tests/boards/firmware.py
+
 lock: ## choose the newest dependencies and write them to requirements.lock
 	sh scripts/lock.sh
 
@@ -53,6 +56,9 @@ refusals: venv micropython ## write docs/refusals.md anew, from a run
 
 sizes: venv ## bytes of the device library on flash and in memory
 	PYTHONPATH=tests $(PYTHON_IN_VENV) benchmarks/sizes.py
+
+soak: venv firmware ## long runs with little memory and with very many connections
+	$(PYTHON_IN_VENV) -m pytest -m soak $(ARGS)
 
 clean: ## remove what make made
 	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist

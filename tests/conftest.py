@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import small_heap as small_heap_build
 from hypothesis import HealthCheck, settings
 
 import interpreters
@@ -53,6 +54,16 @@ def micropython(request: pytest.FixtureRequest) -> interpreters.MicroPython:
 def newest_micropython() -> interpreters.MicroPython:
     """The newest MicroPython release."""
     return _there(interpreters.releases()[0])
+
+
+@pytest.fixture
+def small_heap() -> interpreters.MicroPython:
+    """The 32-bit build whose TLS takes its memory from the Python heap, as on a board."""
+    try:
+        return small_heap_build.newest()
+    except FetchError as error:
+        missing(str(error))
+        raise
 
 
 def _there(release: interpreters.MicroPython | interpreters.Missing) -> interpreters.MicroPython:

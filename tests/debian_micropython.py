@@ -1,8 +1,6 @@
 """An older MicroPython for the tests: Debian trixie's package, unpacked beside its own libraries.
 
-The machine is neither upgraded nor changed: apt reads a configuration, a sources list and a cache
-of its own, all in a temporary folder. The mirror is the one that the machine's own apt uses, with
-only the suite exchanged; apt checks the signatures as always. The program runs through its own
+The machine is neither upgraded nor changed: see debian_packages. The program runs through its own
 dynamic linker, since it is built for a newer C library than an older Debian has.
 
 How it differs from a board's MicroPython, beside its age: Debian links it with its own Mbed TLS,
@@ -15,17 +13,16 @@ Run as a program (`make micropython`) it fetches the package if it is not there 
 
 import os
 import platform
-import re
-import subprocess
+import shutil
 import sys
 from pathlib import Path
 
+import debian_packages
 from fetched import FetchError, cache_root, in_ci, new_folder
 
 _SUITE = "trixie"
 _VERSION = "1.25.0+ds-1"
 _LIBRARIES = ("libc6", "libffi8", "libmbedcrypto16", "libmbedtls21", "libmbedx509-7")
-_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 # Machines that Debian has the package for, and that the tests were run on.
 _MACHINES = ("x86_64", "aarch64")
 
@@ -51,80 +48,27 @@ def fetch() -> Path:
         return place
     if platform.machine() not in _MACHINES:
         raise FetchError(f"MicroPython {_VERSION} can not be had for {platform.machine()}")
-    source = f"{_mirror()} {_SUITE} main"
-    signed_by = f"[signed-by={_KEYRING}] " if _KEYRING.exists() else ""
+    what = f"MicroPython {_VERSION} (select another with MICROPYTHON=/path/to/micropython)"
     with new_folder(place) as root:
         apt = root / "apt"
-        for name in ("lists/partial", "cache/archives/partial", "debs"):
-            (apt / name).mkdir(parents=True)
-        (apt / "sources.list").write_text(f"deb {signed_by}{source}\n")
-        (apt / "apt.conf").write_text(_APT_CONF.format(apt=apt))
-        _run(["apt-get", "-c", "apt.conf", "-q", "update"], apt)
+        debs = apt / "debs"
+        debs.mkdir(parents=True)
+        command_of_apt = debian_packages.private_apt(apt, what, [("deb", _SUITE)])
         wanted = [f"micropython={_VERSION}", *_LIBRARIES]
-        _run(["apt-get", "-c", "../apt.conf", "-q", "download", *wanted], apt / "debs")
-        packages = sorted((apt / "debs").glob("*.deb"))
+        debian_packages.run([*command_of_apt, "download", *wanted], debs)
+        packages = sorted(debs.glob("*.deb"))
         for package in packages:
-            _run(["dpkg-deb", "-x", str(package), str(root)], root)
+            debian_packages.run(["dpkg-deb", "-x", str(package), str(root)], root)
         # Which library versions came along: Mbed TLS is a shared library there.
         (root / "packages.txt").write_text("".join(f"{package.name}\n" for package in packages))
-        _run(["rm", "-rf", str(apt)], root)
-        _run([*_command(root), "-c", "import tls"], root)
+        shutil.rmtree(apt)
+        debian_packages.run([*_command(root), "-c", "import tls"], root)
     return place
-
-
-_APT_CONF = """\
-Dir::Etc::sourcelist "{apt}/sources.list";
-Dir::Etc::sourceparts "/dev/null";
-Dir::Etc::preferences "/dev/null";
-Dir::Etc::preferencesparts "/dev/null";
-Dir::State::lists "{apt}/lists";
-Dir::State::status "/dev/null";
-Dir::Cache "{apt}/cache";
-Acquire::Languages "none";
-Acquire::Retries "3";
-APT::Sandbox::User "";
-#clear APT::Update::Pre-Invoke;
-#clear APT::Update::Post-Invoke;
-#clear APT::Update::Post-Invoke-Success;
-"""
 
 
 def _command(root: Path) -> list[str]:
     [loader] = (root / "usr/lib").glob("*-linux-gnu/ld-linux-*.so.*")
     return [str(loader), "--library-path", str(loader.parent), str(root / "usr/bin/micropython")]
-
-
-def _mirror() -> str:
-    """The Debian mirror that this machine's apt is configured for."""
-    try:
-        release = platform.freedesktop_os_release()
-    except OSError:
-        release = {}
-    if release.get("ID") != "debian":
-        raise FetchError(
-            f"MicroPython {_VERSION} comes from Debian's mirror, and this machine is not Debian:"
-            " select a release of your own with MICROPYTHON=/path/to/micropython"
-        )
-    printed = _run(["apt-get", "update", "--print-uris"], Path("/"))
-    suites = re.findall(r"^'(\S+)/dists/([^/\s]+)/InRelease'", printed, re.MULTILINE)
-    for mirror, suite in suites:
-        if suite in (release.get("VERSION_CODENAME"), "stable", "testing", "sid", "unstable"):
-            return str(mirror)
-    raise FetchError("apt on this machine has no Debian mirror configured: see sources.list(5)")
-
-
-def _run(arguments: list[str], where: Path) -> str:
-    environment = {**os.environ, "LC_ALL": "C"}
-    try:
-        done = subprocess.run(
-            arguments, cwd=where, env=environment, capture_output=True, text=True, timeout=300
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise FetchError(f"{arguments[0]} did not run: {error}") from error
-    if done.returncode != 0:
-        last = (done.stderr or done.stdout).strip().splitlines()[-1:]
-        raise FetchError(f"`{' '.join(arguments[:5])} ...` failed: {' '.join(last)}")
-    return done.stdout
 
 
 def main() -> int:

@@ -127,12 +127,12 @@ def releases() -> tuple[MicroPython | Missing, ...]:
     selected = os.environ.get("MICROPYTHON")
     if selected:
         # A wrong path is a mistake, not a missing release: no test may be skipped for it.
-        return (_probe([selected]),)
+        return (probe([selected]),)
     found: list[MicroPython | Missing] = []
     newest = Path(sys.executable).with_name("micropython")
     program = str(newest) if newest.exists() else shutil.which("micropython")
     if program:
-        found.append(_probe([program]))
+        found.append(probe([program]))
     else:
         found.append(
             Missing(
@@ -143,13 +143,14 @@ def releases() -> tuple[MicroPython | Missing, ...]:
             )
         )
     try:
-        found.append(_probe(debian_micropython.command()))
+        found.append(probe(debian_micropython.command()))
     except FetchError as error:
         found.append(Missing("older", str(error)))
     return tuple(found)
 
 
-def _probe(argv: list[str]) -> MicroPython:
+def probe(argv: list[str]) -> MicroPython:
+    """The interpreter that this command line starts; FetchError if it is not a fitting one."""
     try:
         done = subprocess.run(
             [*argv, "-c", _PROBE], capture_output=True, text=True, timeout=30, cwd="/"

@@ -147,7 +147,9 @@ def blob(certificate, key, host="abc-ats.iot.eu-west-1.amazonaws.com", port=8883
 def write(test, data):
     """Write bytes to a file that is removed when the test ends; return its path."""
     name = "ats_trust-" + binascii.hexlify(os.urandom(8)).decode()
-    path = (os.getenv("TMPDIR") or "/tmp") + "/" + name
+    # A board without an operating system has neither environment nor /tmp.
+    folder = os.getenv("TMPDIR") or "/tmp" if hasattr(os, "getenv") else ""
+    path = folder + "/" + name
     with open(path, "wb") as file:
         file.write(data)
     test.addCleanup(os.remove, path)

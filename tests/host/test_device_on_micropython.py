@@ -56,6 +56,21 @@ def test_file(
     file: Path, micropython: MicroPython, count_device_run: Callable[[str, int, int], None]
 ) -> None:
     """Every test of the file is reported by this release, and none fails."""
+    run_file(file, micropython, micropython.version, count_device_run)
+
+
+@pytest.mark.parametrize("file", _FILES, ids=lambda file: file.stem)
+def test_file_with_small_heap(
+    file: Path, small_heap: MicroPython, count_device_run: Callable[[str, int, int], None]
+) -> None:
+    """The same on the 32-bit build with a board's TLS, whose sys.platform is a board's."""
+    run_file(file, small_heap, f"{small_heap.version} with small heap", count_device_run)
+
+
+def run_file(
+    file: Path, micropython: MicroPython, name: str, count: Callable[[str, int, int], None]
+) -> None:
+    """Run one file; every test that CPython finds in it must be reported, and none fail."""
     done = micropython.run_code(
         f"import unittest; unittest.main({file.stem!r})",
         path=[TEST_LIBRARY, DEVICE_TESTS],
@@ -65,7 +80,7 @@ def test_file(
     reported = re.findall(
         rf"^(ok|skipped|FAILED) {file.stem}\.(\S+?):?(?:\s|$)", done.stdout, re.M
     )
-    count_device_run(micropython.version, len(reported), sum(o == "skipped" for o, _ in reported))
+    count(name, len(reported), sum(o == "skipped" for o, _ in reported))
     assert done.returncode == 0, f"exit status {done.returncode}\n{done.stdout}{done.stderr}"
     assert {name for _, name in reported} == found_by_cpython()[file.stem]
 

@@ -1,0 +1,156 @@
+"""MicroPython firmware for the emulated board, built from Debian's source packages.
+
+`make firmware` runs this. What it makes is kept in the user's cache folder under a name that holds
+a hash of everything that decides it, so it is built once per machine and again when the board
+definition changes. Neither firmware nor foreign source is in the repository.
+
+The same command makes what else the tests of a board need: the emulator (emulator_parts) and a
+MicroPython for this machine with a board's memory (small_heap).
+"""
+
+import hashlib
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import emulator_parts
+import small_heap
+from micropython_source import (
+    LIBRARY_SUITE,
+    PACKAGES,
+    RELEASES,
+    SUBMODULES,
+    Release,
+    compile_all,
+    install_tools,
+    packages,
+    say,
+    sources,
+    unpack,
+)
+
+from fetched import FetchError, cache_root, in_ci, new_folder
+
+BOARD = Path(__file__).resolve().parent / "EMULATED_PICO"
+_TOOLS = {
+    "arm-none-eabi-gcc": "gcc-arm-none-eabi",
+    "arm-none-eabi-g++": "libstdc++-arm-none-eabi-newlib",
+    "cmake": "cmake",
+    "make": "make",
+    "gcc": "gcc",
+    "dpkg-source": "dpkg-dev",
+    "nice": "coreutils",
+    # Files whose absence the programs above do not tell.
+    "/usr/lib/arm-none-eabi/newlib/libc.a": "libnewlib-arm-none-eabi",
+    "/usr/lib/arm-none-eabi/newlib/libstdc++.a": "libstdc++-arm-none-eabi-newlib",
+}
+_RECIPE = 1  # To be raised when the steps below change what is built.
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """A built firmware. image: from the first byte of flash on; packages: what it is made of."""
+
+    release: str
+    image: Path
+    elf: Path
+    packages: tuple[str, ...]
+
+
+def newest() -> Firmware:
+    """The newest release that is built; FetchError, saying what to do, if none is."""
+    for release in RELEASES:
+        if folder(release).is_dir():
+            return _load(release)
+    raise FetchError("there is no firmware for the emulated board: run `make firmware`")
+
+
+def folder(release: Release) -> Path:
+    """Where the firmware of a release is, or will be."""
+    inputs = hashlib.sha256(repr((release, SUBMODULES, LIBRARY_SUITE, _RECIPE)).encode())
+    for path in sorted(BOARD.iterdir()):
+        inputs.update(path.name.encode() + b"\0" + path.read_bytes())
+    return cache_root() / f"firmware-rp2-{release.name}-{inputs.hexdigest()[:12]}"
+
+
+def build(release: Release) -> Firmware:
+    """Fetch the sources and build, unless that was done before."""
+    place = folder(release)
+    if place.is_dir():
+        return _load(release)
+    say(f"MicroPython {release.name} for the emulated board, once per machine")
+    install_tools(_TOOLS)
+    origin = sources(release)
+    with new_folder(place) as made:
+        work = made / "work"
+        tree = unpack(origin, work)
+        _compile(tree, work / "build", made / "build.log")
+        for name in ("firmware.bin", "firmware.elf"):
+            shutil.move(work / "build" / name, made / name)
+        shutil.copy(origin / PACKAGES, made)
+        shutil.rmtree(work)
+    say(f"ready: {place / 'firmware.bin'}")
+    return _load(release)
+
+
+def _load(release: Release) -> Firmware:
+    place = folder(release)
+    image, elf = place / "firmware.bin", place / "firmware.elf"
+    return Firmware(release.name, image, elf, packages(place))
+
+
+def _compile(tree: Path, out: Path, log: Path) -> None:
+    jobs = f"-j{os.cpu_count() or 1}"
+    port = tree / "ports/rp2"
+    settings = {
+        "MICROPY_BOARD": BOARD.name,
+        "MICROPY_BOARD_DIR": str(BOARD),
+        "USER_C_MODULES": str(BOARD / "micropython.cmake"),
+        "PICO_NO_PICOTOOL": "1",
+    }
+    definitions = [f"-D{name}={value}" for name, value in settings.items()]
+    compile_all(
+        [
+            ("mpy-cross", ["make", "-C", str(tree / "mpy-cross"), jobs]),
+            ("configuring", ["cmake", "-S", str(port), "-B", str(out), *definitions]),
+            ("compiling", ["make", "-C", str(out), jobs]),
+        ],
+        log,
+    )
+
+
+def main() -> int:
+    """Make all of it, of the newest release that can be had; say why if it fails.
+
+    As for other MicroPython releases, a machine that can not have them goes on without, but not
+    continuous integration: the tests there would fail for want of a board.
+    """
+    try:
+        emulator_parts.fetch()
+        release = _build_newest()
+        small_heap.build(release)
+    except FetchError as error:
+        say(str(error))
+        return 1 if in_ci() else 0
+    return 0
+
+
+def _build_newest() -> Release:
+    """Build the firmware of the newest release that can be had; which one it is."""
+    reasons = []
+    for release in RELEASES:
+        try:
+            build(release)
+        except FetchError as error:
+            reasons.append(f"MicroPython {release.name}: {error}")
+            continue
+        for reason in reasons:
+            say(reason)
+        return release
+    raise FetchError("; ".join(reasons))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""Runs on the emulated board: one connection over its link, the library's way or by hand.
+
+Every function prints nothing and returns a dictionary for JSON: `outcome` is "authenticated" or
+the name of the exception; `micros` is emulated time from the call to the authenticated stream.
+"""
+
+import gc
+
+import hostlink
+
+
+def leave(count, whole=True):
+    """Take memory until `count` bytes of the heap are free; hold what is returned.
+
+    whole: they are one piece. Otherwise the holes that are there stay, and count.
+    """
+    gc.collect()
+    if not whole:
+        return _largest(gc.mem_free() - count)
+    held = [None] * 401
+    held[0] = _largest(gc.mem_free())
+    # With the largest piece taken, what can still be had is the holes.
+    size = 4096
+    filled = 0
+    while size >= 16 and filled < 400:
+        try:
+            held[1 + filled] = bytearray(size)
+            filled += 1
+        except MemoryError:
+            size //= 2
+    size = len(held[0])
+    held[0] = None
+    gc.collect()
+    held[0] = bytearray(max(size - count, 0))
+    return held
+
+
+def _largest(limit):
+    """The largest bytearray of at most `limit` bytes that can be had."""
+    step = limit
+    size = 0
+    while step >= 16:
+        try:
+            bytearray(size + step)
+            size += step
+        except MemoryError:
+            pass
+        gc.collect()
+        step = min(step // 2, limit - size)
+    return bytearray(size)
+
+
+def trusted(host, port, free=0, message=b"hello", timeout=None, whole=True, **options):
+    """Connect with ats_trust. free: bytes of heap left at the call; options: TrustedContext's."""
+    from ats_trust import context
+
+    def call(raw):
+        return context(host, **options).wrap_socket(raw, server_hostname=host)
+
+    return _meet(call, port, free, message, timeout, whole)
+
+
+def by_hand(host, port, free=0, message=b"hello", timeout=None, whole=True, root="/root.der"):
+    """The shortest correct code: the C module, one root, CERT_REQUIRED, the host's name."""
+    import tls
+
+    def call(raw):
+        inner = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+        inner.verify_mode = tls.CERT_REQUIRED
+        with open(root, "rb") as file:
+            inner.load_verify_locations(file.read())
+        return inner.wrap_socket(raw, server_hostname=host)
+
+    return _meet(call, port, free, message, timeout, whole)
+
+
+def _meet(call, port, free, message, timeout, whole):
+    raw = hostlink.Link(port)
+    if timeout is not None:
+        raw.settimeout(timeout)
+    held = leave(free, whole) if free else None
+    gc.collect()
+    before = gc.mem_free()
+    result = {"free": before}
+    stream = None
+    try:
+        start = hostlink.micros()
+        stream = call(raw)
+        result["micros"] = hostlink.micros() - start
+        left = gc.mem_free()
+        gc.collect()
+        result["garbage"] = gc.mem_free() - left
+        result["kept"] = before - gc.mem_free()
+        result["suite"] = stream.cipher()[0]
+        stream.write(message)
+        result["outcome"] = "authenticated"
+    except Exception as error:
+        held = None
+        result["outcome"] = type(error).__name__
+        result["detail"] = str(error)
+        result["code"] = getattr(error, "code", None)
+    if stream is not None:
+        stream.close()
+    raw.close()
+    del held, stream
+    gc.collect()
+    result["after"] = gc.mem_free()
+    return result
