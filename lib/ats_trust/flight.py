@@ -71,14 +71,14 @@ class Flight(io.IOBase):
             self.links.clear()  # The chain was accepted: make room for what comes now.
         try:
             count = self._recv(buf)
-        except Exception as error:
+        except Exception as error:  # Nothing may pass through Mbed TLS, whatever `raw` is.
             return self._failed(error)
         if count == 0:
             self.eof = True
         elif count and self._script:
             try:
                 self._watch(memoryview(buf)[:count])
-            except Exception as error:
+            except Exception as error:  # As above; `explain` tells a bug from the rest.
                 self.fault = self.fault or error
                 return -5
         return count
@@ -89,7 +89,7 @@ class Flight(io.IOBase):
             self.answered += 1
         try:
             return self._send(buf)
-        except Exception as error:
+        except Exception as error:  # As above.
             return self._failed(error)
 
     def ioctl(self, request, arg):

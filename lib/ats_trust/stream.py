@@ -50,7 +50,7 @@ class TrustedStream(io.IOBase):
                     raise OSError(104)  # ECONNRESET: hung up before the end.
                 return False
             self._check(count)
-        except Exception as error:
+        except Exception as error:  # Whatever it was, the server is not authenticated.
             raise self._refused(error)
         except BaseException:
             self.close()

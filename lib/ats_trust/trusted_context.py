@@ -136,7 +136,7 @@ class TrustedContext:
             try:
                 judge.see(certificate, depth)
                 return 0
-            except Exception as error:
+            except Exception as error:  # Also a bug refuses: nothing may pass through Mbed TLS.
                 refusals.append(error)
                 return _REFUSE
 

@@ -5,6 +5,7 @@
 
 import gc
 
+from ballast import occupy
 from jobs import CONNECT, main, options, raw_socket
 
 import ats_trust
@@ -15,7 +16,7 @@ def work(job):
     context = ats_trust.context(job["host"], **options(job))
     outcomes = {}
     for left in range(job["from"], job["to"], job["step"]):
-        ballast = _occupy(left)
+        ballast = occupy(left, "one piece")
         try:
             outcome = _connect(context, job)
         except MemoryError:
@@ -36,22 +37,6 @@ def _connect(context, job):
         return error.code
     except OSError:
         return "OSError"
-
-
-def _occupy(left):
-    """Return something that leaves so many bytes of the heap free, in one piece."""
-    gc.collect()
-    free = bytearray(left)
-    held = None
-    for size in (1024, 64, 1):
-        try:
-            while True:
-                held = (held, bytearray(size))
-        except MemoryError:
-            pass
-    del free
-    gc.collect()
-    return held
 
 
 main(work)
