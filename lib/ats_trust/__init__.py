@@ -3,32 +3,27 @@
 Public names are loaded on first use, so that what a program does not use costs it no memory.
 """
 
-_NAMES = {
+_HOMES = {
     "context": "trusted_context",
     "TrustedContext": "trusted_context",
-    "connect": "link",
-    "open_connection": "link",
+    "connect": "trusted_context",
+    "open_connection": "aio",
     "load_device": "credentials",
     "set_clock": "clock",
-    "TrustError": "errors",
-    "ConfigError": "errors",
-    "BundleError": "errors",
-    "ClockError": "errors",
-    "HeapError": "errors",
-    "PeerRejected": "errors",
-    "ClientRefused": "errors",
 }
 
 
 def __getattr__(name):
-    module = _NAMES.get(name)
+    home = _HOMES.get(name)
+    if not home and (name[-5:] == "Error" or name in ("PeerRejected", "ClientRefused")):
+        home = "errors"
     try:
         # Also called for submodules: on MicroPython `from . import clock` asks here first.
-        loaded = __import__("ats_trust." + (module or name), None, None, (name,))
+        loaded = __import__("ats_trust." + (home or name), None, None, (name,))
     except ImportError:
-        if module:
+        if home:
             raise
         raise AttributeError(name)
-    value = getattr(loaded, name) if module else loaded
+    value = getattr(loaded, name) if home else loaded
     globals()[name] = value
     return value

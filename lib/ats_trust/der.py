@@ -70,6 +70,12 @@ def only(data, start, stop, tag):
     return begin, end
 
 
+def octets(data, start, stop, tag):
+    """Return (value as bytes, position after it) of the element at data[start:stop], a `tag`."""
+    begin, end = expect(data, start, stop, tag)
+    return bytes(data[begin:end]), end
+
+
 def integer(data, start, stop):
     """Return (int, position after it) of the non-negative INTEGER at data[start:stop]."""
     begin, end = expect(data, start, stop, INTEGER)

@@ -5,7 +5,7 @@ release, and one of them stands for a wrong root, a missing intermediate and lac
 Rule: a lack of memory is never reported as the server's fault.
 """
 
-from .bundle import name_key
+from .bundle import name_keys
 from .der import DerError
 from .errors import ClientRefused, HeapError, PeerRejected, TrustError
 
@@ -185,7 +185,7 @@ def _below_root(judge):
 
     links = judge.links
     for above, link in zip(links, links[1:]):
-        verdict = check(key(above[5], 0, len(above[5])), *link[2:5])
+        verdict = check(key(above[4], 0, len(above[4])), *link[1:4])
         if verdict is False or verdict is None and not _scarce(judge):
             return PeerRejected("bad_signature", "below the root", "certificate")
     return _heap("certificate")
@@ -193,9 +193,8 @@ def _below_root(judge):
 
 def _untrusted(flight, judge, find):
     """The chain does not end in an anchor: whose fault is it?"""
-    issuers = [issuer for issuer, _ in flight.chain]
-    subjects = [subject for _, subject in flight.chain]
-    fits = find(issuers)
+    chain = flight.chain
+    fits = find(chain)
     if fits:
         from .signature import check
         from .x509 import Certificate
@@ -203,23 +202,24 @@ def _untrusted(flight, judge, find):
         forged = False
         for anchor in fits:
             anchor = Certificate(anchor)
-            name = name_key(anchor.data, *anchor.subject)
+            name = name_keys(anchor.data)[8:]
             for link in judge.links:
-                if link[0] == name:
-                    verdict = check(anchor.key(), *link[2:5])
+                if link[0][:8] == name:
+                    verdict = check(anchor.key(), *link[1:4])
                     if verdict or verdict is None and _scarce(judge):
                         return _heap("certificate")
                     forged = True
         if forged:
             return PeerRejected("bad_signature", "not by the root it names", "certificate")
     # The issuer at which the way up broke off: that of the highest certificate that was reached.
-    issuer = judge.links[0][0] if fits and judge.links else issuers[0]
-    if issuer not in subjects and not find([issuer]):
-        detail = "the issuer of a certificate was not sent (%d were)" % len(issuers)
+    issuer = (judge.links[0][0] if fits and judge.links else chain)[:8]
+    subjects = [chain[at : at + 8] for at in range(8, len(chain), 16)]
+    if issuer not in subjects and not find(issuer):
+        detail = "the issuer of a certificate was not sent (%d were)" % len(subjects)
         return PeerRejected("missing_intermediate", detail, "certificate")
     if not fits:
-        detail = "none of the %d issuers is in the bundle" % len(issuers)
-        if issuers == subjects:
+        detail = "none of the %d issuers is in the bundle" % len(subjects)
+        if chain == b"".join([key + key for key in subjects]):
             detail = "a self-signed certificate"
         return PeerRejected("unknown_issuer", detail, "certificate")
     # An anchor would fit, but the way up to it broke off before.

@@ -12,9 +12,9 @@ Rules kept here:
 
 import hashlib
 
-from .bundle import name_key
-from .clock import date
+from .bundle import name_keys
 from .errors import ConfigError, PeerRejected
+from .preflight import date
 from .x509 import Certificate
 
 _SERVER_AUTH = b"\x2b\x06\x01\x05\x05\x07\x03\x01"
@@ -26,19 +26,18 @@ class Judge:
 
     host: str, lower case. now: "YYYYMMDDHHMMSS". pins: collection of 32-byte SHA-256 digests of
     SubjectPublicKeyInfo, one of which the chain must contain, or None.
-    anchors: list of SHA-256 digests of the anchors loaded for this chain; may grow until the
-    first call of `see`. accepted: bool, the leaf was reached and nothing was found against it.
+    anchors: SHA-256 digests of the anchors loaded for this chain.
+    accepted: bool, the leaf was reached and nothing was found against it.
     links: what it takes to check the signatures once more, from the highest certificate down:
-    (issuer key, subject key, algorithm, SHA-256 of what was signed, signature,
-    SubjectPublicKeyInfo).
+    (keys of both names, algorithm, SHA-256 of what was signed, signature, SubjectPublicKeyInfo).
     lowest: int, the depth seen last, or None. ample: bool, there was plenty of memory before the
     chain was verified, or None where that is not known.
     """
 
-    def __init__(self, host, now, pins=None):
+    def __init__(self, host, now, pins=None, anchors=()):
         self.host = host
         self.now = now
-        self.anchors = []
+        self.anchors = anchors
         self.accepted = False
         self.links = []
         self.lowest = None
@@ -84,8 +83,7 @@ class Judge:
         data = certificate.data
         self.links.append(
             (
-                name_key(data, *certificate.issuer),
-                name_key(data, *certificate.subject),
+                name_keys(data),
                 certificate.algorithm,
                 hashlib.sha256(data[certificate.tbs[0] : certificate.tbs[1]]).digest(),
                 bytes(data[certificate.signature[0] : certificate.signature[1]]),

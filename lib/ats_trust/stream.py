@@ -7,12 +7,16 @@ Rules kept here:
 - A fault of the network is the OSError that it was; everything about trust is a TrustError.
 """
 
+import gc
+import hashlib
 import io
 
-from .errors import ClientRefused, HeapError, PeerRejected, TrustError
+from . import preflight
+from .errors import BundleError, ClientRefused, HeapError, PeerRejected, TrustError
+from .flight import Flight
+from .judge import Judge
 
-_POLL = 3
-_CLOSE = 4
+_REFUSE = -0x3000  # Below -255: Mbed TLS passes it on, and it is no errno.
 
 
 class TrustedStream(io.IOBase):
@@ -22,16 +26,52 @@ class TrustedStream(io.IOBase):
     select.poll. Reads give None when they would block.
     """
 
-    def __init__(self, secured, flight, judge, refusals, find):
-        self._secured = secured
-        self._flight = flight
-        self._judge = judge
-        self._refusals = refusals
-        self._find = find
+    # While the handshake lasts, what is alive here is heap that the TLS lacks when it verifies the
+    # chain. So there are no closures, and the Judge is made when Mbed TLS first calls it.
+
+    def __init__(self, context, sock):
+        """context: the TrustedContext. sock: see there. Nothing is sent yet."""
+        self._context = context  # None once the handshake is over.
         self._error = None  # What every further call raises.
+        self._refusal = None  # The exception that the verify_callback refused with.
+        self._judge = self._anchors = self._ample = None
         self._answered = False  # The server has sent a byte of the application.
         self._spoken = False  # We have.
         self._more = None  # Decrypted bytes may wait inside the TLS; None: nothing was sent yet.
+        self._flight = Flight(sock, self._load)
+        self._tls = context.native()
+        self._tls.verify_callback = self._see
+        # What comes now stays: it shall lie close together, with no garbage in between.
+        preflight.check_heap()
+        self._secured = self._tls.wrap_socket(
+            self._flight, server_hostname=context.host, do_handshake_on_connect=False
+        )
+
+    def _load(self, chain):
+        """Load the anchor that this chain needs: docs/decisions/0002."""
+        anchors = self._context.find(chain)
+        gc.collect()  # So that it lies where memory is free first, and leaves what is left whole.
+        self._ample = preflight.ample()
+        self._anchors = [hashlib.sha256(anchor).digest() for anchor in anchors]
+        while anchors:
+            try:
+                self._tls.load_verify_locations(anchors.pop())
+            except ValueError:
+                raise preflight.unless_scarce(
+                    BundleError("bundle_useless", "this port can not read one of its roots")
+                )
+
+    def _see(self, certificate, depth):
+        """The verify_callback."""
+        try:
+            if not self._judge:
+                self._judge = self._context.judge(self._anchors)
+                self._flight.links = self._judge.links
+            self._judge.see(certificate, depth)
+            return 0
+        except Exception as error:  # Also a bug refuses: nothing may pass through Mbed TLS.
+            self._refusal = self._refusal or error
+            return _REFUSE
 
     def handshake(self):
         """Go on with the handshake. True when the server is authenticated, False if it blocks.
@@ -40,7 +80,7 @@ class TrustedStream(io.IOBase):
         """
         if self._error:
             self._raise_again()
-        if self._judge is None:
+        if not self._context:
             return True
         self._more = True
         try:
@@ -60,7 +100,7 @@ class TrustedStream(io.IOBase):
 
     def _check(self, count):
         """The handshake has ended: what must now be so, or the connection is not used."""
-        if self._refusals or not self._judge.accepted or count is not None:
+        if self._refusal or not self._judge or not self._judge.accepted or count is not None:
             raise PeerRejected("protocol_error", "the handshake ended unverified", "handshake")
         if "-ECDHE-" not in self._secured.cipher()[0]:
             raise PeerRejected(
@@ -71,20 +111,22 @@ class TrustedStream(io.IOBase):
         """Close everything and return the error that says why, now and from now on."""
         self._close()
         self._error = error
-        for refusal in self._refusals:
-            if isinstance(refusal, PeerRejected) and refusal.code != "unknown_issuer":
-                # Known already: nothing has to be loaded, for which there may be no memory.
-                self._error = refusal
-                self._settle()
-                return refusal
-        try:
-            from .explain import explain
+        refusal = self._refusal
+        if isinstance(refusal, PeerRejected) and refusal.code != "unknown_issuer":
+            # Known already: nothing has to be loaded, for which there may be no memory.
+            self._error = refusal
+        else:
+            try:
+                from .explain import explain
 
-            self._error = explain(error, self._flight, self._judge, self._refusals, self._find)
-        except MemoryError:
-            self._error = HeapError("heap", "after the handshake failed")
-        except TrustError as worse:
-            self._error = worse
+                judge = self._judge or Judge(self._context.host, "")
+                judge.ample = self._ample
+                refusals = [refusal] if refusal else []
+                self._error = explain(error, self._flight, judge, refusals, self._context.find)
+            except MemoryError:
+                self._error = HeapError("heap", "after the handshake failed")
+            except TrustError as worse:
+                self._error = worse
         self._settle()
         return self._error
 
@@ -101,7 +143,7 @@ class TrustedStream(io.IOBase):
     def _settle(self):
         """The handshake is over: drop what only it needed."""
         self._flight.release()
-        self._judge = self._refusals = self._find = None
+        self._context = self._judge = self._tls = self._anchors = None
 
     def read(self, *args):
         """Read as MicroPython's streams do: read(), read(n); None when it would block."""
@@ -155,16 +197,14 @@ class TrustedStream(io.IOBase):
 
     def ioctl(self, request, arg):
         """Answer select.poll and asyncio, as the port's SSLSocket does."""
-        if request == _POLL:
+        if request == 3:  # MP_STREAM_POLL
             if self._error or self._more is None:
-                return (
-                    arg  # So that who waits to read first starts the handshake, or gets the error.
-                )
-            if self._judge is None and not self._more:
+                return arg  # Who waits to read first starts the handshake, or gets the error.
+            if not self._context and not self._more:
                 return self._flight.poll(arg)
             # Only the TLS knows whether decrypted bytes wait, or what the handshake waits for.
             return _poll(self._secured, arg)
-        if request == _CLOSE:
+        if request == 4:  # MP_STREAM_CLOSE
             self.close()
             return 0
         return -22

@@ -10,14 +10,12 @@ off (docs/decisions/0001). Rules kept here:
   still holds it and would go on in plaintext.
 """
 
-import hashlib
 import sys
 
-from . import clock, heap
+from . import preflight
 from .bundle import LEAF_RSA, Bundle
 from .endpoint import parse
 from .errors import BundleError, ConfigError, HeapError
-from .flight import Flight
 from .judge import Judge
 from .stream import TrustedStream, close
 
@@ -25,8 +23,6 @@ try:
     import tls
 except ImportError:
     raise ConfigError("no_verification", "this firmware has no module tls")
-
-_REFUSE = -0x3000  # Below -255: Mbed TLS passes it on, and it is no errno.
 
 
 class TrustedContext:
@@ -62,7 +58,7 @@ class TrustedContext:
 
             pins = parse_pins(pins)
         self._pins = pins
-        clock.check(self._bundle.built_at, self._bundle.not_after)
+        preflight.check_clock(self._bundle)
 
     @property
     def host(self):
@@ -99,7 +95,8 @@ class TrustedContext:
                     "bad_endpoint",
                     "this context is for %s, not %s" % (self._host, server_hostname),
                 )
-            stream = self._stream(sock)
+            preflight.check_clock(self._bundle)
+            stream = TrustedStream(self, sock)
         except (MemoryError, OSError) as error:
             # Nothing was sent or received yet: an OSError is the TLS's, for want of memory.
             close(sock)
@@ -111,45 +108,18 @@ class TrustedContext:
             stream.handshake()
         return stream
 
-    def _stream(self, sock):
-        now = clock.check(self._bundle.built_at, self._bundle.not_after)
-        heap.preflight()
-        inner = self._native()
-        judge = Judge(self._host, now, self._pins)
-        refusals = []
+    # For TrustedStream:
 
-        def find(keys):
-            return self._bundle.find(keys, self._roles)
+    def find(self, chain):
+        """Return the anchors that can end this chain of name keys: see Bundle.find."""
+        return self._bundle.find(chain, self._roles)
 
-        def load_anchors(keys):
-            judge.ample = heap.ample()
-            for certificate in find(keys):
-                judge.anchors.append(hashlib.sha256(certificate).digest())
-                try:
-                    inner.load_verify_locations(certificate)
-                except ValueError:
-                    raise _unless_scarce(
-                        BundleError("bundle_useless", "this port can not read one of its roots")
-                    )
+    def judge(self, anchors):
+        """Return a Judge for a chain that must end in one of these anchors, by SHA-256."""
+        return Judge(self._host, preflight.check_clock(self._bundle), self._pins, anchors)
 
-        def see(certificate, depth):
-            try:
-                judge.see(certificate, depth)
-                return 0
-            except Exception as error:  # Also a bug refuses: nothing may pass through Mbed TLS.
-                refusals.append(error)
-                return _REFUSE
-
-        inner.verify_callback = see
-        flight = Flight(sock, load_anchors)
-        flight.links = judge.links
-        secured = inner.wrap_socket(
-            flight, server_hostname=self._host, do_handshake_on_connect=False
-        )
-        return TrustedStream(secured, flight, judge, refusals, find)
-
-    def _native(self):
-        """Return a tls.SSLContext that can only verify."""
+    def native(self):
+        """Return a new tls.SSLContext that can only verify."""
         if not hasattr(tls.SSLContext, "load_verify_locations"):
             raise ConfigError("no_verification", "the TLS of this port never verifies")
         if sys.implementation.version < (1, 24):  # CPython's is larger.
@@ -167,22 +137,50 @@ class TrustedContext:
         try:
             inner.set_ciphers(suites)
         except (ValueError, OSError):
-            raise _unless_scarce(
+            raise preflight.unless_scarce(
                 ConfigError("no_verification", "the TLS of this port lacks ECDHE with AES-GCM")
             )
         if self._credentials:
             try:
                 inner.load_cert_chain(*self._credentials())
             except ValueError:
-                raise _unless_scarce(
+                raise preflight.unless_scarce(
                     ConfigError("bad_credentials", "this port can not read certificate or key")
                 )
         return inner
 
 
-def _unless_scarce(error):
-    """Return MemoryError while memory is scarce, else `error`: the TLS has one word for both."""
-    return MemoryError() if heap.ample() is False else error
-
-
 context = TrustedContext
+
+
+def connect(host, port=None, address=None, timeout=30, **options):
+    """Connect to an endpoint and return its authenticated TrustedStream.
+
+    host: str, the endpoint's name, or a TrustedContext. port: int, None is the usual one.
+    address: str, where to connect if not to what DNS says of the name; the name is verified all
+    the same. timeout: seconds that connecting and each single read or write of the socket may
+    take, None for no limit.
+    options: as for TrustedContext: cert, key, credentials, bundle, pins.
+    Raises TrustError, or OSError when the network fails.
+    """
+    made, raw, address = prepare(host, port, address, options)
+    try:
+        raw.settimeout(timeout)
+        raw.connect(address)
+    except BaseException:
+        raw.close()
+        raise
+    return made.wrap_socket(raw)
+
+
+def prepare(host, port, address, options):
+    """Return (TrustedContext, a new socket, the address to connect it to); see `connect`."""
+    import socket
+
+    made = host
+    if not isinstance(host, TrustedContext):
+        made = TrustedContext(host, port=port, **options)
+    elif options:
+        raise ConfigError("bad_call", "a context has its options already")
+    where = socket.getaddrinfo(address or made.host, port or made.port, 0, socket.SOCK_STREAM)[0]
+    return made, socket.socket(where[0], socket.SOCK_STREAM), where[-1]

@@ -2,19 +2,12 @@
 
 import data_chains as chains
 
-from ats_trust.bundle import name_key
+from ats_trust.bundle import name_keys
 from ats_trust.flight import Flight
-from ats_trust.x509 import Certificate
 
 
-def keys(certificate):
-    """The (issuer key, subject key) under which a Flight lists a certificate."""
-    found = Certificate(certificate)
-    return name_key(certificate, *found.issuer), name_key(certificate, *found.subject)
-
-
-EC_KEYS = [keys(each) for each in (chains.LEAF, chains.EC_INT, chains.EC_CROSS)]
-RSA_KEYS = [keys(each) for each in (chains.RSA_LEAF, chains.RSA_INT)]
+EC_KEYS = b"".join([name_keys(each) for each in (chains.LEAF, chains.EC_INT, chains.EC_CROSS)])
+RSA_KEYS = b"".join([name_keys(each) for each in (chains.RSA_LEAF, chains.RSA_INT)])
 
 
 def record(kind, payload):

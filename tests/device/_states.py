@@ -6,11 +6,10 @@ import data_chains as chains
 import data_roots as roots
 from _made import trimmed
 
-from ats_trust.bundle import name_key
+from ats_trust.bundle import name_keys
 from ats_trust.errors import PeerRejected
 from ats_trust.explain import explain
 from ats_trust.judge import Judge
-from ats_trust.x509 import Certificate
 
 EC = trimmed(roots.EC_ROOT)
 RSA = trimmed(roots.RSA_ROOT)
@@ -21,20 +20,15 @@ EOF = OSError(-0x7280)
 UNKNOWN = PeerRejected("unknown_issuer", "", "certificate")
 
 
-def keys_of(certificate):
-    found = Certificate(certificate)
-    return name_key(certificate, *found.issuer), name_key(certificate, *found.subject)
-
-
-LEAF, INT, CROSS = [keys_of(each) for each in (chains.LEAF, chains.EC_INT, chains.EC_CROSS)]
-CHAIN = (LEAF, INT, CROSS)
+LEAF, INT, CROSS = [name_keys(each) for each in (chains.LEAF, chains.EC_INT, chains.EC_CROSS)]
+CHAIN = LEAF + INT + CROSS
 
 
 def flight_of(**fields):
     """What a Flight saw of a server that sent nothing, but for these fields."""
 
     class State:
-        chain = ()
+        chain = b""
         chain_bytes = 0
         first = b""
         alert = None
@@ -67,9 +61,10 @@ def judge_of(*certificates, accepted=False, ample=None):
 def find_of(*anchors):
     """Bundle.find of a bundle with these anchors."""
 
-    def find(keys):
-        for key in keys:
-            found = [each for each in anchors if keys_of(each)[1] == key]
+    def find(chain):
+        for at in range(0, len(chain), 16):
+            issuer = chain[at : at + 8]
+            found = [each for each in anchors if name_keys(each)[8:] == issuer]
             if found:
                 return found
         return []

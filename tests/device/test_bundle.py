@@ -19,7 +19,8 @@ from _made import (
     write,
 )
 
-from ats_trust.bundle import LEAF_ECDSA, LEAF_RSA, MAX_SIZE, Bundle, default_path, name_key
+from ats_trust.bundle import LEAF_ECDSA, LEAF_RSA, MAX_SIZE, Bundle, default_path, name_keys
+from ats_trust.der import DerError
 from ats_trust.endpoint import ROLE_ATS, ROLE_LEGACY, ROLE_OWN
 from ats_trust.errors import BundleError
 from ats_trust.x509 import Certificate
@@ -31,11 +32,11 @@ _RSA = trimmed(roots.RSA_ROOT)
 
 def _key(certificate):
     """The key under which an anchor is found."""
-    return name_key(certificate, *Certificate(certificate).subject)
+    return name_keys(certificate)[8:]
 
 
-def _issuer_key(certificate):
-    return name_key(certificate, *Certificate(certificate).issuer)
+def _chain(*certificates):
+    return b"".join([name_keys(each) for each in certificates])
 
 
 class _Case(unittest.TestCase):
@@ -74,7 +75,7 @@ class TestGood(_Case):
         self.assertEqual(self.open(data).uses, b"\x11\x12")
         larger = bundle((0x11, _RSA), (0x12, sequence(bytes(filler + 8))))
         self.assertGreater(len(larger), MAX_SIZE)
-        self.assertIn("too many", self.damaged(larger).detail)
+        self.assertIn("length", self.damaged(larger).detail)
 
     def test_leaf_types(self):
         """Leaf key types come in the order of the anchors, for the roles that are asked for."""
@@ -92,40 +93,44 @@ class TestFind(_Case):
 
     def test_by_issuer(self):
         """The anchor whose subject is an issuer of the chain is found, and it alone."""
-        self.assertEqual(self.bundle.find([_issuer_key(chains.EC_INT)], ROLE_ATS), [_EC])
-        self.assertEqual(self.bundle.find([_issuer_key(chains.RSA_INT)], ROLE_ATS), [_RSA])
-        self.assertEqual(self.bundle.find([_issuer_key(chains.LEAF)], ROLE_ATS), [])
+        self.assertEqual(self.bundle.find(_chain(chains.EC_INT), ROLE_ATS), [_EC])
+        self.assertEqual(self.bundle.find(_chain(chains.RSA_INT), ROLE_ATS), [_RSA])
+        self.assertEqual(self.bundle.find(_chain(chains.LEAF), ROLE_ATS), [])
 
     def test_leaf_upward(self):
         """Of several issuers the one nearest to the leaf decides, in whatever order they stand."""
-        keys = [_issuer_key(each) for each in (chains.LEAF, chains.EC_INT, chains.EC_CROSS)]
-        self.assertEqual(self.bundle.find(keys, ROLE_ATS), [_EC])
-        keys = [keys[0], keys[2], keys[1]]
-        self.assertEqual(self.bundle.find(keys, ROLE_ATS), [_RSA])
+        chain = _chain(chains.LEAF, chains.EC_INT, chains.EC_CROSS)
+        self.assertEqual(self.bundle.find(chain, ROLE_ATS), [_EC])
+        chain = _chain(chains.LEAF, chains.EC_CROSS, chains.EC_INT)
+        self.assertEqual(self.bundle.find(chain, ROLE_ATS), [_RSA])
 
     def test_cross_signed(self):
         """Without the nearest root the one that cross-signed it is found."""
         found = self.open(bundle((0x13, _RSA)))
-        keys = [_issuer_key(each) for each in (chains.LEAF, chains.EC_INT, chains.EC_CROSS)]
-        self.assertEqual(found.find(keys, ROLE_ATS), [_RSA])
+        chain = _chain(chains.LEAF, chains.EC_INT, chains.EC_CROSS)
+        self.assertEqual(found.find(chain, ROLE_ATS), [_RSA])
 
     def test_roles(self):
         """An anchor without the role is passed over, even when it alone would fit."""
         own = _key(roots.P384)
-        self.assertEqual(self.bundle.find([own], ROLE_ATS | ROLE_LEGACY), [])
-        self.assertEqual(self.bundle.find([own], ROLE_OWN), [roots.P384])
-        self.assertEqual(self.bundle.find([own, _key(_RSA)], ROLE_ATS), [_RSA])
-        self.assertEqual(self.bundle.find([_key(_RSA)], 0), [])
+        self.assertEqual(self.bundle.find(own, ROLE_ATS | ROLE_LEGACY), [])
+        self.assertEqual(self.bundle.find(own, ROLE_OWN), [roots.P384])
+        self.assertEqual(self.bundle.find(own + bytes(8) + _key(_RSA), ROLE_ATS), [_RSA])
+        self.assertEqual(self.bundle.find(_key(_RSA), 0), [])
 
     def test_two_keys_of_one_name(self):
         """Where a name has two keys both anchors are found."""
         found = self.open(bundle((0x12, _EC), (0x13, _RSA), (0x12, _EC_TWIN), (0x42, _EC)))
-        self.assertEqual(found.find([_key(_EC)], ROLE_ATS), [_EC, _EC_TWIN])
+        self.assertEqual(found.find(_key(_EC), ROLE_ATS), [_EC, _EC_TWIN])
 
     def test_nothing(self):
         """No issuer, or an unknown one, finds nothing."""
-        self.assertEqual(self.bundle.find([], ROLE_ATS), [])
-        self.assertEqual(self.bundle.find([b"", b"12345678"], ROLE_ATS), [])
+        self.assertEqual(self.bundle.find(b"", ROLE_ATS), [])
+        self.assertEqual(self.bundle.find(b"12345678" * 3, ROLE_ATS), [])
+
+    def test_issuers_only(self):
+        """A subject of the chain, such as the root that a server sends along, finds nothing."""
+        self.assertEqual(self.bundle.find(bytes(8) + _key(_EC), ROLE_ATS), [])
 
     def test_damaged_later(self):
         """A file that is damaged after it was opened is found out before an anchor is used."""
@@ -135,21 +140,58 @@ class TestFind(_Case):
         data[len(data) // 2] ^= 1
         with open(path, "wb") as file:
             file.write(data)
-        refusal(self, BundleError, "bundle_damaged", found.find, [_key(_EC)], ROLE_ATS)
+        refusal(self, BundleError, "bundle_damaged", found.find, _key(_EC), ROLE_ATS)
         refusal(self, BundleError, "bundle_damaged", list, found.anchors())
 
-    def test_subject_beyond_the_part_that_is_read(self):
-        """An anchor whose subject does not end in its first 512 bytes is damage, not a miss."""
-        name = sequence(
-            element(0x31, sequence(b"\x06\x03\x55\x04\x03", element(0x0C, b"x" * 600)))
-        )
-        whole = Certificate(_EC)
-        tbs = _EC[whole.tbs[0] : whole.subject[0]] + name + _EC[whole.subject[1] : whole.tbs[1]]
-        # The outer lengths are those of the trimmed anchor: `sequence` makes them anew.
-        tbs = sequence(tbs[3:] if tbs[1] == 0x81 else tbs[2:])
-        long = sequence(tbs, _EC[whole.tbs[1] :])
-        found = self.open(bundle((0x12, long)))
-        refusal(self, BundleError, "bundle_damaged", found.find, [_key(_EC)], ROLE_ATS)
+    def test_no_certificate(self):
+        """A sealed bundle with an anchor that has no names is damage, not a miss."""
+        found = self.open(bundle((0x12, _EC), (0x12, sequence(sequence(integer(1))))))
+        refusal(self, BundleError, "bundle_damaged", found.find, _key(_EC), ROLE_ATS)
+
+
+class TestNames(unittest.TestCase):
+    def test_same_as_certificate(self):
+        """The keys of a certificate's first part are digests of the names of the whole."""
+        for module in (roots, chains):
+            for name in [name for name in sorted(dir(module)) if name.isupper()]:
+                with self.subTest(name=name):
+                    data = getattr(module, name)
+                    found = Certificate(data)
+                    expected = b"".join(
+                        [
+                            hashlib.sha256(data[start:stop]).digest()[:8]
+                            for start, stop in (found.issuer, found.subject)
+                        ]
+                    )
+                    for size in (found.subject[1], found.subject[1] + 1, len(data)):
+                        self.assertEqual(name_keys(memoryview(data)[:size]), expected)
+
+    def test_version_1(self):
+        """A trimmed anchor has the subject's key of the root that it was."""
+        for root, anchor in ((roots.EC_ROOT, _EC), (roots.RSA_ROOT, _RSA)):
+            self.assertEqual(name_keys(anchor)[8:], name_keys(root)[8:])
+
+    def test_cut_off_before_the_names_end(self):
+        """A first part in which the subject does not end is refused."""
+        for data in (chains.LEAF, _RSA):
+            for size in range(Certificate(data).subject[1]):
+                refusal(self, DerError, "malformed", name_keys, data[:size])
+
+    def test_no_certificate(self):
+        """What does not begin as a certificate is refused."""
+        set_of = element(0x31, chains.LEAF[4:])
+        inside = sequence(element(0x31, chains.LEAF[8:]))
+        for data in (
+            set_of,
+            inside,
+            b"",
+            b"\x30",
+            b"\x30\x00",
+            b"GET / HTTP/1.1\r\n",
+            bytes(64),
+            b"\xff" * 64,
+        ):
+            refusal(self, DerError, "malformed", name_keys, data)
 
 
 class TestDamage(_Case):

@@ -1,13 +1,13 @@
 """Contexts, and streams after a refusal: what must not be bent, before anything is sent."""
 
+import io
 import unittest
 
 import _host  # noqa: F401  On a host it puts a `tls` in place.
 
 from ats_trust.errors import ConfigError, PeerRejected
-from ats_trust.link import connect
 from ats_trust.stream import TrustedStream
-from ats_trust.trusted_context import TrustedContext
+from ats_trust.trusted_context import TrustedContext, connect
 
 _HOST = "a0example-ats.iot.eu-central-1.amazonaws.com"
 
@@ -45,7 +45,14 @@ class TestContext(unittest.TestCase):
 class TestAfterRefusal(unittest.TestCase):
     def test_same_error_again(self):
         """Every call gives the error again, each time a new object: a loop must not grow one."""
-        stream = TrustedStream(None, None, None, None, None)
+        class Socket(io.IOBase):
+            def readinto(self, buffer):
+                return 0
+
+            def write(self, data):
+                return len(data)
+
+        stream = TrustedStream(TrustedContext(_HOST), Socket())
         stream._error = PeerRejected("expired", "of the case", "certificate")
         found = []
         for call in (lambda: stream.write(b"x"), stream.cipher, stream.handshake):

@@ -20,9 +20,9 @@ from _states import (
     find_of,
     flight_of,
     judge_of,
-    keys_of,
 )
 
+from ats_trust.bundle import name_keys
 from ats_trust.der import DerError
 from ats_trust.errors import ClientRefused, ConfigError, HeapError, PeerRejected
 from ats_trust.explain import explain
@@ -146,7 +146,7 @@ class TestCertificate(Case):
 
     def test_unknown_issuer(self):
         """A whole chain of which no issuer is in the bundle has an unknown issuer."""
-        whole = (LEAF, INT, keys_of(roots.EC_ROOT))
+        whole = LEAF + INT + name_keys(roots.EC_ROOT)
         for error in (NO_ANCHOR, VERIFY_FAILED, OSError(-0x2700)):
             self.refused(
                 "unknown_issuer",
@@ -158,13 +158,13 @@ class TestCertificate(Case):
 
     def test_self_signed(self):
         """A single self-signed certificate is called that."""
-        flight = flight_of(chain=(keys_of(roots.P384),))
+        flight = flight_of(chain=name_keys(roots.P384))
         found = self.refused("unknown_issuer", NO_ANCHOR, flight=flight)
         self.assertIn("self-signed", found.detail)
 
     def test_missing_intermediate(self):
         """A leaf whose issuer was neither sent nor is in the bundle lacks an intermediate."""
-        flight = flight_of(chain=(LEAF,))
+        flight = flight_of(chain=LEAF)
         self.refused("missing_intermediate", NO_ANCHOR, flight=flight, find=find_of(EC, RSA))
         self.refused("missing_intermediate", flight=flight, judge=judge_of(chains.LEAF))
 
@@ -178,7 +178,7 @@ class TestCertificate(Case):
         judge = judge_of(chains.EC_INT, chains.LEAF)
         self.refused("bad_signature", judge=judge, find=find_of(twin))
         judge = judge_of(chains.RSA_INT, chains.RSA_LEAF)
-        flight = flight_of(chain=(keys_of(chains.RSA_LEAF), keys_of(chains.RSA_INT)))
+        flight = flight_of(chain=name_keys(chains.RSA_LEAF) + name_keys(chains.RSA_INT))
         self.refused(
             "bad_signature", flight=flight, judge=judge, find=find_of(trimmed(roots.RSA_TWIN))
         )

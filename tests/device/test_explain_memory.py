@@ -20,10 +20,10 @@ from _states import (
     find_of,
     flight_of,
     judge_of,
-    keys_of,
 )
 
 from ats_trust import explain as module
+from ats_trust.bundle import name_keys
 from ats_trust.errors import BundleError, HeapError, PeerRejected, TrustError
 from ats_trust.explain import explain
 
@@ -83,7 +83,7 @@ class TestMemory(Case):
             (HeapError, "heap", "certificate"), flight=flight, judge=judge, find=find_of(EC)
         )
         judge = judge_of(chains.RSA_INT, chains.RSA_LEAF)
-        flight = flight_of(chain=(keys_of(chains.RSA_LEAF), keys_of(chains.RSA_INT)))
+        flight = flight_of(chain=name_keys(chains.RSA_LEAF) + name_keys(chains.RSA_INT))
         self.check(
             (HeapError, "heap", "certificate"), flight=flight, judge=judge, find=find_of(RSA)
         )
@@ -101,7 +101,7 @@ class TestMemory(Case):
 
     def test_signature_that_can_not_be_checked(self):
         """A signature with another hash can not be checked here: then memory decides."""
-        chain = (LEAF, keys_of(roots.P384))
+        chain = LEAF + name_keys(roots.P384)
         for ample, kind, code in (
             (False, HeapError, "heap"),
             (True, PeerRejected, "bad_signature"),
@@ -194,7 +194,7 @@ class TestAll(unittest.TestCase):
             OSError("timed out"),
             UNKNOWN,
         )
-        whole = (LEAF, INT, keys_of(roots.EC_ROOT))
+        whole = LEAF + INT + name_keys(roots.EC_ROOT)
         flights = [
             flight_of(chain=chain, alert=alert, answered=answered, asked=asked, **more)
             for chain in ((), (LEAF,), CHAIN, whole, ((b"", b""),), ((b"", b""), INT))
@@ -210,7 +210,7 @@ class TestAll(unittest.TestCase):
             judge_of(accepted=True),
             judge_of(accepted=True, ample=False),
         ]
-        finds = (find_of(), find_of(EC), lambda keys: [RSA])
+        finds = (find_of(), find_of(EC), lambda chain: [RSA])
         for error in errors:
             for flight in flights:
                 for judge in judges:

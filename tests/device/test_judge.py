@@ -8,7 +8,7 @@ import data_roots as roots
 from _made import NOW, refusal, trimmed
 
 from ats_trust import judge
-from ats_trust.bundle import name_key
+from ats_trust.bundle import name_keys
 from ats_trust.der import DerError
 from ats_trust.errors import ConfigError, PeerRejected
 from ats_trust.judge import Judge
@@ -31,8 +31,8 @@ def _spki(certificate):
 
 def _judge(*certificates, host=_HOST, now=NOW, pins=None, anchors=None):
     """The Judge after it has seen these, the anchor first."""
-    seen = Judge(host, now, pins)
-    seen.anchors += [_sha256(each) for each in ([_EC, _RSA] if anchors is None else anchors)]
+    anchors = [_EC, _RSA] if anchors is None else anchors
+    seen = Judge(host, now, pins, [_sha256(each) for each in anchors])
     for above, certificate in enumerate(certificates):
         data = bytearray(certificate)
         seen.see(memoryview(data), len(certificates) - 1 - above)
@@ -82,8 +82,7 @@ class TestAccepted(_Case):
         """Nothing is accepted before the leaf was seen."""
         self.assertFalse(_judge().accepted)
         for count in (1, 2):
-            seen = Judge(_HOST, NOW)
-            seen.anchors.append(_sha256(_EC))
+            seen = Judge(_HOST, NOW, anchors=[_sha256(_EC)])
             for above in range(count):
                 seen.see(_GOOD[above], 2 - above)
                 self.assertFalse(seen.accepted)
@@ -119,8 +118,7 @@ class TestAnchor(_Case):
         self.assertFalse(seen.accepted)
         found = Certificate(chains.EC_INT)
         expected = (
-            name_key(_EC, *Certificate(_EC).subject),
-            name_key(chains.EC_INT, *found.subject),
+            name_keys(chains.EC_INT),
             "ecdsa-sha256",
             _sha256(chains.EC_INT[found.tbs[0] : found.tbs[1]]),
             chains.EC_INT[found.signature[0] : found.signature[1]],

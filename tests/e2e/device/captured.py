@@ -39,23 +39,22 @@ class Recording:
 def work(job):
     chain = decoded(job["certificates"])
     bundle = Bundle(job["bundle"])
-    judge = Judge(job["host"], job["now"])
     anchors = []
     refusals = []
 
-    def find(keys):
-        return bundle.find(keys, ROLE_ATS)
+    def find(chain):
+        return bundle.find(chain, ROLE_ATS)
 
-    def load_anchors(keys):
-        for anchor in find(keys):
-            anchors.append(anchor)
-            judge.anchors.append(hashlib.sha256(anchor).digest())
+    def load_anchors(chain):
+        anchors.extend(find(chain))
 
     flight = Flight(Recording(_records(chain)), load_anchors)
     header = bytearray(5)
     while flight.readinto(header):
         assert flight.readinto(bytearray(header[3] << 8 | header[4]))
     assert flight.fault is None
+    digests = [hashlib.sha256(anchor).digest() for anchor in anchors]
+    judge = Judge(job["host"], job["now"], anchors=digests)
 
     path = _path(chain, anchors)
     for depth in range(len(path) - 1, -1, -1):
@@ -64,7 +63,7 @@ def work(job):
         except Exception as error:
             refusals.append(error)
             break
-    report = {"loaded": len(anchors), "depths": len(path), "seen": len(flight.chain)}
+    report = {"loaded": len(anchors), "depths": len(path), "seen": len(flight.chain) // 16}
     if not judge.accepted:
         # As Mbed TLS puts it, whatever the reason.
         raise explain(ValueError("refused"), flight, judge, refusals, find)

@@ -44,23 +44,26 @@ def exceptions_in_the_judge(job):
 
 def exceptions_around_the_judge(job):
     """So does what is called before and after it."""
-    from ats_trust import bundle, clock, flight, heap, stream, trusted_context, x509
+    from ats_trust import bundle, flight, preflight, stream, trusted_context, x509
 
     reports = {}
     for owner, name in (
         (bundle.Bundle, "find"),
         (bundle.Bundle, "leaf_types"),
-        (clock, "check"),
-        (flight, "names"),
-        (flight.Flight, "_watch"),
-        (flight.Flight, "_names"),
-        (heap, "preflight"),
-        (heap, "ample"),
+        (flight, "name_keys"),
+        (flight.Flight, "_follow"),
+        (flight.Flight, "_messages"),
+        (preflight, "check_clock"),
+        (preflight, "check_heap"),
+        (preflight, "ample"),
+        (stream.TrustedStream, "_load"),
         (stream.TrustedStream, "_check"),
         (stream.TrustedStream, "_settle"),
-        (trusted_context.TrustedContext, "_native"),
+        (trusted_context.TrustedContext, "native"),
+        (trusted_context.TrustedContext, "find"),
+        (trusted_context.TrustedContext, "judge"),
         (x509.Certificate, "__init__"),
-        (x509.Certificate, "extension"),
+        (x509.Certificate, "_extend"),
     ):
         for error in _ERRORS:
             reports[name + " " + error.__name__] = _raising(owner, name, error, job)
@@ -93,7 +96,9 @@ def locked_heap(job):
         (explain, "explain"),
         (flight.Flight, "readinto"),
         (flight.Flight, "write"),
-        (flight.Flight, "_watch"),
+        (flight, "name_keys"),
+        (stream.TrustedStream, "_load"),
+        (stream.TrustedStream, "_see"),
         (judge.Judge, "see"),
         (judge.Judge, "_name"),
         (stream.TrustedStream, "handshake"),
@@ -193,13 +198,13 @@ class _FailingFile:
         self._count()
         return self._file.seek(*args)
 
+    def tell(self):
+        self._count()
+        return self._file.tell()
+
     def read(self, *args):
         self._count()
         return self._file.read(*args)
-
-    def readinto(self, *args):
-        self._count()
-        return self._file.readinto(*args)
 
     def close(self):
         self._file.close()
