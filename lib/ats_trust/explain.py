@@ -18,7 +18,6 @@ _X509 = (-0x2F80, -0x2080)
 _CONNECTION_EOF = -0x7280
 _EPIPE = 32
 _ECONNRESET = 104
-_RECORD_LIMIT = 16384
 
 # What to do, by code. The keys are all the codes there are.
 _REMEDIES = {
@@ -118,8 +117,8 @@ def explain(error, flight, judge, refusals, find):
         if not isinstance(error, OSError):
             return _below_root(judge)
         return _after_chain(flight, judge, code, network)
-    if flight.first and (not 20 <= flight.first[0] <= 23 or flight.first[1] != 3):
-        return PeerRejected("not_tls", "it began with " + repr(flight.first), stage)
+    if flight.not_tls:
+        return PeerRejected("not_tls", "it began with " + repr(flight.not_tls), stage)
     if flight.alert == 80:
         return OSError(_ECONNRESET)  # internal_error: the server's passing trouble.
     if flight.alert is not None:
@@ -127,8 +126,8 @@ def explain(error, flight, judge, refusals, find):
         return PeerRejected(kind, "alert %d" % flight.alert, stage)
     if network:
         return network
-    if flight.chain_bytes > _RECORD_LIMIT:
-        return PeerRejected("chain_too_long", "%d bytes" % flight.chain_bytes, stage)
+    if flight.oversized:
+        return PeerRejected("chain_too_long", "%d bytes" % flight.oversized, stage)
     if not flight.chain:
         return PeerRejected("protocol_error", "error %d" % code, stage)
     if judge.lowest is None and code:

@@ -6,19 +6,23 @@ handshake came; and it gives the moment to load the one trust anchor that this c
 
 Rules kept here:
 - What passes is never changed, and nothing is decided: Mbed TLS decides.
-- Of a certificate nothing is kept but the keys of its two names. When the handshake is over this
-  is a plain pass-through.
+- Of a certificate nothing is kept but the keys of its two names, and they are made from the bytes
+  as they pass. When the handshake is over this is a plain pass-through.
 - No exception leaves `readinto` or `write`, since Mbed TLS stands between us and the caller.
+- What is alive when the chain has passed is heap that the TLS lacks to verify it, and what was
+  made in between splits what is free. A generator's frame holds on to all that it worked with.
 """
 
+import hashlib
 import io
 import select
 
-from .bundle import name_keys
-from .der import DerError
+from . import der
 
-_HEAD = 512  # Bytes of a certificate within which both its names must end.
 _MOST = 160  # Bytes of `chain`: Mbed TLS refuses chains that are longer than these ten itself.
+# The tags of a certificate up to its subject: two to enter, version, serial number, algorithm,
+# issuer, validity, subject.
+_PARTS = b"\x30\x30\xa0\x02\x30\x30\x30\x30"
 
 
 class Flight(io.IOBase):
@@ -27,23 +31,28 @@ class Flight(io.IOBase):
     on_chain: called once, with `chain`, when the server's Certificate message has passed and
     before Mbed TLS gets to see its end.
     What it saw: chain, the bundle.name_keys of each certificate as presented, leaf first, zeros
-    for one that was not understood; chain_bytes, length of the Certificate message; first, the
-    server's first five bytes; alert, the number of its clear-text alert or None; asked, it asked
-    for our certificate; answered, writes of ours since the chain; finished, its Finished message
-    passed; eof, it hung up; error, the OSError of the socket; fault, the exception that on_chain
-    raised. links: a Judge's list, emptied as soon as the handshake goes on after the chain.
+    for one that was not understood; oversized, length of a Certificate message that no board can
+    read, or 0; not_tls, the first five bytes of a server that does not speak TLS; alert, the
+    number of its clear-text alert or None; asked, it asked for our certificate; answered, writes
+    of ours since the chain; finished, its Finished message passed; eof, it hung up; error, the
+    OSError of the socket; fault, the exception that on_chain raised.
+    links: a Judge's list, emptied as soon as the handshake goes on after the chain.
     """
+
+    # Of the class, so that an object takes no heap for what most servers never show.
+    not_tls = b""
+    links = alert = fault = error = _poller = _digest = None
+    oversized = answered = 0
+    asked = finished = eof = False
 
     def __init__(self, raw, on_chain):
         self.raw = raw
-        # CPython's sockets have other names for the same two.
-        self._recv = raw.readinto if hasattr(raw, "readinto") else raw.recv_into
-        self._send = raw.write if hasattr(raw, "write") else raw.send
-        self.chain = self.first = b""
-        self.links = self.alert = self.fault = self.error = self._poller = None
-        self.chain_bytes = self.answered = 0
-        self.asked = self.finished = self.eof = False
-        self._records = self._follow(self._messages(on_chain))
+        self.chain = b""
+        self._part = bytearray(5)  # What is looked at: the header of a message or an element.
+        self._had = 0  # Bytes that have come of those that _messages wants.
+        self._messages = self._read(on_chain)
+        self._want = next(self._messages)
+        self._records = self._follow()  # None once the handshake is over.
         next(self._records)
 
     def readinto(self, buf):
@@ -57,7 +66,7 @@ class Flight(io.IOBase):
             if self.links:
                 self.links.clear()  # The chain was accepted: make room for what comes now.
         try:
-            count = self._recv(buf)
+            count = self.raw.readinto(buf)
         except Exception as error:  # Nothing may pass through Mbed TLS, whatever `raw` is.
             return self._failed(error)
         if count == 0:
@@ -75,7 +84,7 @@ class Flight(io.IOBase):
         if self.chain and self._records and buf[:1] == b"\x16":  # Handshake, not an alert.
             self.answered += 1
         try:
-            return self._send(buf)
+            return self.raw.write(buf)
         except Exception as error:  # As above.
             return self._failed(error)
 
@@ -97,7 +106,7 @@ class Flight(io.IOBase):
 
     def release(self):
         """Stop watching: the handshake is over, or has failed."""
-        self._records = None
+        self._records = self._messages = None
 
     def _failed(self, error):
         if not isinstance(error, OSError):
@@ -107,20 +116,15 @@ class Flight(io.IOBase):
         if code in (11, 35, 10035):  # EAGAIN, on all ports.
             return None
         self.error = error
-        if code == "timed out":
-            code = 110  # CPython gives no number for it.
         # Mbed TLS passes on what is in this range as it is; EIO stands for anything else.
         return -code if isinstance(code, int) and 0 < code < 256 else -5
 
-    def _follow(self, messages):
+    def _follow(self):
         """Follow the records; is sent the server's bytes, in whatever pieces they come."""
-        want = next(messages)
-        part = bytearray(want)
         record = bytearray(5)  # The header of this record.
-        have = had = 0  # Bytes of it, and of `part`, that have come.
-        left = 0  # Bytes of this record still to come.
+        have = left = 0  # Bytes of it that have come; bytes of the record still to come.
         alert = 0
-        encrypted = False
+        begun = encrypted = False
         sealed = 16  # Bytes of the server's Finished still to come; in one record or more.
         while True:
             data = yield
@@ -131,12 +135,14 @@ class Flight(io.IOBase):
                     pos += 1
                     have = (have + 1) % 5
                     if not have:
-                        self.first = self.first or bytes(record)
                         left = record[3] << 8 | record[4]
                         if record[0] == 20:  # ChangeCipherSpec
                             encrypted = True
                         if not 20 <= record[0] <= 23 or record[1] != 3:
-                            self.release()  # Not TLS: Mbed TLS will say so.
+                            if not begun:
+                                self.not_tls = bytes(record)
+                            self.release()  # Mbed TLS will say so.
+                        begun = True
                     continue
                 stop = min(len(data), pos + left)
                 left -= stop - pos
@@ -151,45 +157,100 @@ class Flight(io.IOBase):
                     if alert >> 8 == 2 and not left:  # A warning is no end: it is passed over.
                         self.alert = alert & 255
                 elif record[0] == 22:
-                    while pos < stop:
-                        count = min(stop - pos, abs(want) - had)
-                        if want > 0:
-                            part[had : had + count] = data[pos : pos + count]
-                        had += count
-                        pos += count
-                        if had == abs(want):
-                            had = 0
-                            want = messages.send(part)
-                            part = bytearray(max(want, 0))
+                    self._feed(data[pos:stop])
                 pos = stop
 
-    def _messages(self, on_chain):
-        """Follow the handshake messages; yields bytes to be sent next, below 0 those to skip."""
+    def _feed(self, data):
+        """Give the bytes of handshake messages to _messages, in the portions that it asks for."""
+        pos = 0
+        while pos < len(data):
+            want = self._want
+            stop = min(len(data), pos + abs(want) - self._had)
+            if want > 0:
+                self._part[self._had : self._had + stop - pos] = data[pos:stop]
+            elif self._digest:
+                self._digest.update(data[pos:stop])
+            self._had += stop - pos
+            pos = stop
+            if self._had == abs(want):
+                self._had = 0
+                self._want = next(self._messages)
+
+    def _read(self, on_chain):
+        """Follow the messages; yields how many bytes to put into _part, below 0 to pass over."""
         while True:
-            head = yield 4
-            left = int.from_bytes(head[1:], "big")
-            if head[0] == 11 and left >= 3 and not self.chain:
-                self.chain_bytes = left
+            yield 4
+            kind = self._part[0]
+            rest = self._number(1)
+            if kind == 11 and rest >= 3 and not self.chain:
+                if rest > 16384:
+                    self.oversized = rest
                 yield 3
-                left -= 3
-                while left >= 3:
-                    head = yield 3
-                    size = int.from_bytes(head, "big")
-                    left -= 3 + size
-                    if not size or left < 0:
+                rest -= 3
+                while rest >= 3:
+                    yield 3
+                    left = self._number(0)
+                    rest -= 3 + left
+                    if not left or rest < 0:
                         break  # Malformed: Mbed TLS will say so.
-                    head = yield min(size, _HEAD)
-                    if len(self.chain) < _MOST:
-                        try:
-                            self.chain += name_keys(head)
-                        except DerError:
-                            self.chain += bytes(16)
-                    if size > _HEAD:
-                        head = None
-                        yield _HEAD - size
+                    at = 0
+                    while at < len(_PARTS) and left >= 5:
+                        yield 2
+                        size = self._part[1]
+                        size = 2 + (size & 3 if size > 127 else 0)
+                        if size > 2:
+                            self._had = 2
+                            yield size
+                        left -= size
+                        at, size = self._enter(at, size)
+                        if size > left:
+                            at = 9
+                        elif size:
+                            yield -size
+                            left -= size
+                    self._note(at == len(_PARTS))
+                    if left:
+                        yield -left
                 on_chain(self.chain)
-                left = max(left, 0)
-            elif head[0] == 13:  # CertificateRequest
+                rest = max(rest, 0)
+            elif kind == 13:  # CertificateRequest
                 self.asked = True
-            if left:
-                yield -left
+            if rest:
+                yield -rest
+
+    def _number(self, pos):
+        return int.from_bytes(self._part[pos : pos + 3], "big")
+
+    def _enter(self, at, size):
+        """Look at the element whose header is in _part, number `at` of _PARTS.
+
+        Returns the number of the next one, above the last if it is not this, and how many bytes
+        come before it.
+        """
+        self._close()
+        try:
+            tag, start, stop = der.header(self._part, 0, size, False)
+        except der.DerError:
+            return 9, 0
+        if at == 2 and tag != _PARTS[2]:
+            at = 3  # The version is absent in version 1.
+        if tag != _PARTS[at]:
+            return 9, 0
+        if at in (5, 7):
+            self._digest = hashlib.sha256(self._part[:size])
+        return at + 1, stop - start if at > 1 else 0
+
+    def _close(self):
+        """Add the digest of a name that has passed to the chain."""
+        if self._digest:
+            self.chain += self._digest.digest()[:8]
+            self._digest = None
+
+    def _note(self, whole):
+        """A certificate has passed, up to its subject at least. whole: it was understood."""
+        if whole:
+            self._close()
+        else:
+            self._digest = None
+            self.chain = self.chain[: len(self.chain) // 16 * 16] + bytes(16)
+        self.chain = self.chain[:_MOST]

@@ -29,15 +29,16 @@ class TrustedStream(io.IOBase):
     # While the handshake lasts, what is alive here is heap that the TLS lacks when it verifies the
     # chain. So there are no closures, and the Judge is made when Mbed TLS first calls it.
 
+    _error = None  # What every further call raises.
+    _refusal = None  # The exception that the verify_callback refused with.
+    _judge = _anchors = _ample = None
+    _answered = False  # The server has sent a byte of the application.
+    _spoken = False  # We have.
+    _more = None  # Decrypted bytes may wait inside the TLS; None: nothing was sent yet.
+
     def __init__(self, context, sock):
         """context: the TrustedContext. sock: see there. Nothing is sent yet."""
         self._context = context  # None once the handshake is over.
-        self._error = None  # What every further call raises.
-        self._refusal = None  # The exception that the verify_callback refused with.
-        self._judge = self._anchors = self._ample = None
-        self._answered = False  # The server has sent a byte of the application.
-        self._spoken = False  # We have.
-        self._more = None  # Decrypted bytes may wait inside the TLS; None: nothing was sent yet.
         self._flight = Flight(sock, self._load)
         self._tls = context.native()
         self._tls.verify_callback = self._see

@@ -96,6 +96,8 @@ class TrustedContext:
                     "this context is for %s, not %s" % (self._host, server_hostname),
                 )
             preflight.check_clock(self._bundle)
+            if not hasattr(sock, "readinto"):
+                sock = tls.SocketStream(sock)  # CPython: the host tools' stand-in has it.
             stream = TrustedStream(self, sock)
         except (MemoryError, OSError) as error:
             # Nothing was sent or received yet: an OSError is the TLS's, for want of memory.

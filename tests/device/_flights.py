@@ -98,8 +98,8 @@ class Seen(Flight):
         return (
             self.chain,
             self.calls,
-            self.chain_bytes,
-            self.first,
+            self.oversized,
+            self.not_tls,
             self.alert,
             self.asked,
             self.finished,

@@ -29,15 +29,14 @@ def flight_of(**fields):
 
     class State:
         chain = b""
-        chain_bytes = 0
-        first = b""
+        oversized = 0
+        not_tls = b""
         alert = None
         asked = finished = eof = False
         answered = 0
         error = fault = None
 
     state = State()
-    state.first = b"\x16\x03\x03\x00\x5d" if fields.get("chain") else b""
     for name in fields:
         setattr(state, name, fields[name])
     return state

@@ -29,12 +29,15 @@ class TestCheck(unittest.TestCase):
             error = refusal(self, ClockError, "clock_wrong", preflight.check_clock, _Bounds, now)
             self.assertIn("bundled", error.detail)
             self.assertIn(now[:4], error.detail)
-        error = refusal(self, ClockError, "clock_wrong", preflight.check_clock, _Bounds, "21000101000000")
+        error = refusal(
+            self, ClockError, "clock_wrong", preflight.check_clock, _Bounds, "21000101000000"
+        )
         self.assertIn("ended", error.detail)
         self.assertIn("2100", error.detail)
 
     def test_now(self):
         """Without a time given, the port's own clock is asked."""
+
         class Wide:
             built_at, not_after = "20200101000000", "21000101000000"
 

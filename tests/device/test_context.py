@@ -45,6 +45,7 @@ class TestContext(unittest.TestCase):
 class TestAfterRefusal(unittest.TestCase):
     def test_same_error_again(self):
         """Every call gives the error again, each time a new object: a loop must not grow one."""
+
         class Socket(io.IOBase):
             def readinto(self, buffer):
                 return 0

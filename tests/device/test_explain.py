@@ -33,7 +33,7 @@ class TestHello(Case):
 
     def test_trouble(self):
         """A server that reports its own trouble before its certificate may be asked again."""
-        flight = flight_of(alert=80, first=b"\x15\x03\x03\x00\x02", eof=True)
+        flight = flight_of(alert=80, eof=True)
         self.network(104, OSError(-0x7780), flight)
 
     def test_not_tls(self):
@@ -47,15 +47,11 @@ class TestHello(Case):
             for error in (OSError(-0x7200), VERIFY_FAILED, EOF, OSError(104)):
                 for eof in (False, True):
                     found = self.check(
-                        (PeerRejected, "not_tls", "hello"), error, flight_of(first=first, eof=eof)
+                        (PeerRejected, "not_tls", "hello"),
+                        error,
+                        flight_of(not_tls=first, eof=eof),
                     )
         self.assertIn("\\x16\\x02", found.detail)
-
-    def test_record_types(self):
-        """Each of the four types of records is TLS."""
-        for kind in (20, 21, 22, 23):
-            first = bytes([kind, 3, 3, 0, 1])
-            self.check((PeerRejected, "protocol_error", "hello"), PROTOCOL, flight_of(first=first))
 
     def test_alerts(self):
         """The server's alert says whether suites, versions or something else did not agree."""
@@ -65,7 +61,7 @@ class TestHello(Case):
             (112, "protocol_error"),
             (0, "protocol_error"),
         ):
-            flight = flight_of(alert=alert, first=b"\x15\x03\x03\x00\x02", eof=True)
+            flight = flight_of(alert=alert, eof=True)
             for error in (OSError(-0x7780), EOF, OSError(104)):
                 found = self.check((PeerRejected, code, "hello"), error, flight)
                 self.assertIn(str(alert), found.detail)
@@ -76,7 +72,7 @@ class TestHello(Case):
         self.network(110, OSError(-5), flight_of(error=OSError(110)))
         self.network(104, OSError(104), flight_of(eof=True))
         self.network(104, EOF, flight_of(eof=True))
-        self.network(104, OSError(), flight_of(eof=True, first=b"\x16\x03\x03\x00\x5d"))
+        self.network(104, OSError(), flight_of(eof=True))
         self.network(104, OSError("text"), flight_of(eof=True))
 
     def test_protocol(self):
@@ -89,7 +85,7 @@ class TestCertificate(Case):
     """A chain was received, and not accepted."""
 
     def setUp(self):
-        self.flight = flight_of(chain=CHAIN, chain_bytes=1500)
+        self.flight = flight_of(chain=CHAIN)
 
     def refused(self, code, *args, **options):
         options.setdefault("flight", self.flight)
@@ -121,11 +117,11 @@ class TestCertificate(Case):
 
     def test_too_long(self):
         """A chain above what a record buffer holds is too long, not malformed."""
-        flight = flight_of(chain=CHAIN, chain_bytes=16385)
+        flight = flight_of(chain=CHAIN, oversized=16385)
         for error in (PROTOCOL, OSError(-0x7200), VERIFY_FAILED):
             found = self.refused("chain_too_long", error, flight=flight)
         self.assertIn("16385", found.detail)
-        flight = flight_of(chain=CHAIN, chain_bytes=16384)
+        flight = flight_of(chain=CHAIN)
         self.refused("protocol_error", PROTOCOL, flight=flight)
 
     def test_other_errors(self):

@@ -200,7 +200,7 @@ class TestAll(unittest.TestCase):
             for chain in ((), (LEAF,), CHAIN, whole, ((b"", b""),), ((b"", b""), INT))
             for alert in (None, 40)
             for answered, asked in ((0, False), (1, True))
-            for more in ({}, {"eof": True}, {"error": OSError(32)}, {"chain_bytes": 20000})
+            for more in ({}, {"eof": True}, {"error": OSError(32)}, {"oversized": 20000})
         ]
         judges = [
             judge_of(),

@@ -16,8 +16,7 @@ class TestRecorded(unittest.TestCase):
         flight = seen(EC_FLIGHT)
         self.assertEqual(flight.chain, EC_KEYS)
         self.assertEqual(flight.calls, [EC_KEYS])
-        self.assertEqual(flight.first, EC_FLIGHT[:5])
-        self.assertEqual(flight.chain_bytes, len(records(EC_FLIGHT)[1]) - 9)
+        self.assertEqual((flight.not_tls, flight.oversized), (b"", 0))
         self.assertTrue(flight.asked)
         self.assertTrue(flight.finished)
         self.assertIsNone(flight.alert)
@@ -97,7 +96,6 @@ class TestPieces(unittest.TestCase):
             for reads in (1, 3, 1000):
                 flight = seen(data, reads)
                 self.assertEqual(flight.chain, EC_KEYS)
-                self.assertEqual(flight.chain_bytes, len(parts[1]) - 9)
                 self.assertTrue(flight.asked and flight.finished)
 
     def test_moment(self):
@@ -159,7 +157,7 @@ class TestStream(unittest.TestCase):
         flight = Flight(Raw(EC_FLIGHT), lambda keys: self.fail())
         flight.release()
         self.assertEqual(pull(flight, 5000), EC_FLIGHT)
-        self.assertEqual((flight.chain, flight.first), (b"", b""))
+        self.assertEqual(flight.chain, b"")
         self.assertEqual(flight.write(b"\x16abc"), 4)
         self.assertEqual(flight.answered, 0)
 
@@ -220,20 +218,6 @@ class TestStream(unittest.TestCase):
             self.assertIs(flight.fault, fault)
             self.assertIsNone(flight.error)
             self.assertEqual(flight.chain, EC_KEYS)
-
-    def test_names_of_cpython(self):
-        """An object with recv_into and send, as CPython's sockets have them, serves as well."""
-
-        class Socket:
-            def recv_into(self, buffer):
-                buffer[:2] = b"ab"
-                return 2
-
-            def send(self, data):
-                return len(data)
-
-        flight = Flight(Socket(), lambda keys: None)
-        self.assertEqual((flight.readinto(bytearray(2)), flight.write(b"abc")), (2, 3))
 
     def test_ioctl(self):
         """Closing is the owner's business, and other requests are not known."""

@@ -60,7 +60,7 @@ class TestAlerts(unittest.TestCase):
         ):
             for size in (1, 3, 200):
                 flight = seen(data, size)
-                self.assertEqual((flight.first, flight.chain), (data[:5], b""))
+                self.assertEqual((flight.not_tls, flight.chain), (data[:5], b""))
                 self.assertIsNone(flight.fault)
 
     def test_not_tls_any_more(self):
@@ -134,7 +134,6 @@ class TestMalformed(unittest.TestCase):
         data = certificate_message(*[entry(chains.LEAF)] * 14)
         flight = seen(_HELLO + record(22, data))
         self.assertEqual(flight.chain, EC_KEYS[:16] * 10)
-        self.assertEqual(flight.chain_bytes, len(data) - 4)
 
     def test_huge(self):
         """A chain above sixteen kilobytes, in many records, is measured, not kept."""
@@ -142,8 +141,8 @@ class TestMalformed(unittest.TestCase):
         data = certificate_message(entry(chains.LEAF), odd, odd)
         flight = seen(_HELLO + handshake(data, 16384))
         self.assertEqual(flight.chain, EC_KEYS[:16] + bytes(32))
-        self.assertEqual(flight.chain_bytes, len(data) - 4)
-        self.assertGreater(flight.chain_bytes, 16384)
+        self.assertEqual(flight.oversized, len(data) - 4)
+        self.assertGreater(flight.oversized, 16384)
 
     def test_claimed_lengths(self):
         """A length that is claimed and never comes makes it wait, and reserves nothing."""

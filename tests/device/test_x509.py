@@ -97,7 +97,7 @@ class TestFields(unittest.TestCase):
                     self.assertEqual(found.subject[1], found.spki[0])
                     self.assertLessEqual(found.spki[1], found.tbs[1])
                     self.assertEqual(found.signature[1], len(data))
-            
+
     def test_chain_of_names(self):
         """An issuer's name is, byte for byte, the subject of who signed."""
         leaf, issuer = Certificate(chains.RSA_LEAF), Certificate(chains.RSA_INT)
@@ -249,9 +249,7 @@ class TestExtensions(unittest.TestCase):
         self.assertIsNone(_with(_NAME_CONSTRAINTS, sequence(address)).dns_constraints())
         self.assertIsNone(_with(_NAME_CONSTRAINTS, sequence()).dns_constraints())
         excluded = sequence(element(0xA1, sequence(element(0x82, b".x")), sequence(address)))
-        self.assertEqual(
-            _with(_NAME_CONSTRAINTS, excluded).dns_constraints(), ([], [b".x"])
-        )
+        self.assertEqual(_with(_NAME_CONSTRAINTS, excluded).dns_constraints(), ([], [b".x"]))
         permitted = sequence(element(0xA0, sequence(element(0x82, b"x"))))
         found = _with(_NAME_CONSTRAINTS, permitted)
         self.assertEqual(found.dns_constraints(), ([b"x"], []))
