@@ -75,8 +75,8 @@ def _aws(name, labels, dual_stack):
 
 
 def _checked(host):
-    if not isinstance(host, str):
-        _refuse(host, "is not text")
+    if not isinstance(host, str) or not host:
+        _refuse(host, "is not a host name")
     if "/" in host:
         _refuse(host, "is a URL: leave out the scheme and the path")
     if ":" in host:
