@@ -44,7 +44,7 @@ class Device:
             body, stop = der.expect(data, pos, end, der.SEQUENCE)
             a, b = der.only(data, stop, end, der.OCTET_STRING)
             if hashlib.sha256(memoryview(data)[pos:stop]).digest() != data[a:b]:
-                der.fail("no device blob, or its SHA-256 differs")
+                der.fail("damaged: SHA-256 differs")
             number, pos = der.integer(data, body, stop)
             a, b = der.expect(data, pos, stop, der.UTF8_STRING)
             port, pos = der.integer(data, b, stop)
@@ -55,7 +55,7 @@ class Device:
             e, f = der.only(data, pos, stop, der.OCTET_STRING)
             return data[a:b].decode(), port, data[c:d].decode(), data[d:pos], data[e:f]
         except (OSError, ValueError, der.DerError) as error:  # ValueError: text that is no UTF-8.
-            raise _unusable("", self.path, error)
+            raise _unusable("device file ", self.path, error)
 
 
 load_device = Device
