@@ -19,6 +19,7 @@ from rich.table import Table
 import interpreters
 
 LIBRARY = interpreters.REPOSITORY / "lib" / "ats_trust"
+REMEDIES = LIBRARY / "remedies.txt"
 # A connection up to TCP: what `context` and `connect` import, with a verdict at the end of it.
 _PROGRAM = """
 import gc, json, sys
@@ -94,7 +95,8 @@ def main() -> int:
     console.print(
         f"Heap held by code, context and bundle: {sizes.heap} bytes, 64-bit words,"
         f" MicroPython {micropython.version}.\n"
-        f"Roots: {(LIBRARY / 'roots.bin').stat().st_size} bytes on flash, one file."
+        f"Roots: {(LIBRARY / 'roots.bin').stat().st_size} bytes on flash, one file.\n"
+        f"What to do about each error: {REMEDIES.stat().st_size} bytes on flash, one file."
     )
     return 0
 

@@ -1,6 +1,6 @@
 """Writes package.json: what `mpremote mip install ./package.json` copies to a board.
 
-It lists every Python file of lib/ats_trust/ and the factory bundle, so none can be forgotten. mip
+It lists every Python file of lib/ats_trust/ and its data files, so none can be forgotten. mip
 checks nothing after a download: `hashes` in a manifest are only for packages of the index, and
 name what to skip. So there are none here; SECURITY.md says how to install safely instead.
 
@@ -21,7 +21,7 @@ def manifest() -> str:
     library = _REPOSITORY / "lib"
     project = tomllib.loads((_REPOSITORY / "pyproject.toml").read_text())["project"]
     package = library / "ats_trust"
-    files = [*sorted(package.rglob("*.py")), package / "roots.bin"]
+    files = [*sorted(package.rglob("*.py")), package / "remedies.txt", package / "roots.bin"]
     urls = [
         [file.relative_to(library).as_posix(), file.relative_to(_REPOSITORY).as_posix()]
         for file in files

@@ -12,6 +12,7 @@ from ats_trust import endpoint
 
 from .bundle import ROLE_BITS, Anchor, encode_bundle
 from .certificate import fields, key_name, load
+from .endpoints import ats_host
 from .errors import ToolError, UsageError
 from .heap_model import anchor_heap
 from .roots import Manifest, Root
@@ -82,7 +83,7 @@ def select_roots(
             roots.append(legacy)
         warnings.append(
             f"{host.host} is a legacy endpoint, which AWS no longer supports; {legacy.name} was "
-            f"taken in for it. Move to {host.ats_host()}: same account, same devices"
+            f"taken in for it. Move to {ats_host(host)}: same account, same devices"
         )
     for root in roots:
         if root.role == "legacy" and not (host and host.kind == "data-legacy"):

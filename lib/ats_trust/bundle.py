@@ -8,10 +8,9 @@ Rules kept here (format: docs/bundle-format.md):
 """
 
 import hashlib
-import sys
 
 from . import der
-from .errors import BundleError
+from .errors import BundleError, library_file
 
 LEAF_RSA = 0x01
 LEAF_ECDSA = 0x02
@@ -45,28 +44,16 @@ def name_keys(data):
     return keys
 
 
-def default_path():
-    """Return the path of the factory bundle: the first ats_trust/roots.bin in sys.path."""
-    for place in sys.path:
-        path = (place + "/" if place else "") + "ats_trust/roots.bin"
-        try:
-            open(path, "rb").close()
-            return path
-        except OSError:
-            pass
-    raise BundleError("bundle_missing", "no ats_trust/roots.bin in " + repr(sys.path))
-
-
 class Bundle:
     """A bundle on flash that was whole when it was opened.
 
-    path: str. version: int, rises from bundle to bundle. built_at, not_after: "YYYYMMDDHHMMSS".
+    path: str; None at first for the factory's. version: int, rises from bundle to bundle. built_at, not_after: "YYYYMMDDHHMMSS".
     uses: bytes, one for each anchor: its roles and the leaf key types that it can authenticate.
     Raises BundleError("bundle_missing") or BundleError("bundle_damaged").
     """
 
     def __init__(self, path=None):
-        self.path = path or default_path()
+        self.path = path or library_file("roots.bin")
         self.uses = bytes([use for use, _ in self.anchors()])
 
     def leaf_types(self, roles):
@@ -113,7 +100,8 @@ class Bundle:
         try:
             file = open(self.path, "rb")
         except OSError as error:
-            raise BundleError("bundle_missing", "%s (OSError %s)" % (self.path, error.args[0]))
+            path = self.path or "ats_trust/roots.bin in sys.path"
+            raise BundleError("bundle_missing", "%s (OSError %s)" % (path, error.args[0]))
         digest = None
 
         def take(count):

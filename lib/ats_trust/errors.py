@@ -4,8 +4,22 @@ Rules kept here:
 - The class says what the caller should do, `code` why, `detail` gives the facts of this case.
 - None of them is an OSError: MQTT clients retry that for ever, and a refusal must end the loop.
   Faults of the network stay plain OSError.
-- `remedy` is looked up when it is read, so that its text costs no memory before.
+- `remedy` is read from remedies.txt when it is asked for: its text is in no module's memory.
 """
+
+import sys
+
+
+def library_file(name):
+    """Return the path of one of the library's data files, the first in sys.path, or ""."""
+    for place in sys.path:
+        path = (place + "/" if place else "") + "ats_trust/" + name
+        try:
+            open(path, "rb").close()
+            return path
+        except OSError:
+            pass
+    return ""
 
 
 class TrustError(Exception):
@@ -26,18 +40,20 @@ class TrustError(Exception):
 
     @property
     def remedy(self):
-        """What to do about it, one or two sentences."""
+        """What to do about it, one or two sentences; "" where the file can not be read."""
+        start = self.code.encode() + b": "
         try:
-            from . import explain
-
-            return explain.remedy(self.code)
-        except (ImportError, MemoryError):
-            return ""  # The refusal itself must never depend on memory for its explanation.
+            with open(library_file("remedies.txt"), "rb") as file:
+                for _ in range(99):  # Lines of at most 300 bytes, whatever is in the file.
+                    line = file.readline(300)
+                    if line.startswith(start) and line.endswith(b".\n"):
+                        return line[len(start) : -1].decode()
+        except Exception:
+            pass  # The refusal itself must never depend on its explanation, nor on memory for it.
+        return ""
 
     def __str__(self):
-        text = self.code
-        if self.detail:
-            text += ": " + self.detail
+        text = self.code + (self.detail and ": " + self.detail)
         remedy = self.remedy
         return text + ". " + remedy if remedy else text
 

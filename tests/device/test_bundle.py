@@ -19,7 +19,7 @@ from _made import (
     write,
 )
 
-from ats_trust.bundle import LEAF_ECDSA, LEAF_RSA, MAX_SIZE, Bundle, default_path, name_keys
+from ats_trust.bundle import LEAF_ECDSA, LEAF_RSA, MAX_SIZE, Bundle, name_keys
 from ats_trust.der import DerError
 from ats_trust.endpoint import ROLE_ATS, ROLE_LEGACY, ROLE_OWN
 from ats_trust.errors import BundleError
@@ -331,15 +331,15 @@ class TestDamage(_Case):
 
 class TestDefaultPath(unittest.TestCase):
     def test_missing(self):
-        """Without a factory bundle on the path the error says where it was looked for."""
+        """Without a factory bundle on the path the error says what was looked for."""
         import sys
 
         before = sys.path[:]
         self.addCleanup(sys.path.extend, before)
         self.addCleanup(sys.path.clear)
         sys.path[:] = ["/no/such/folder"]
-        error = refusal(self, BundleError, "bundle_missing", default_path)
-        self.assertIn("/no/such/folder", error.detail)
+        error = refusal(self, BundleError, "bundle_missing", Bundle)
+        self.assertIn("ats_trust/roots.bin", error.detail)
 
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ class TestMistakes(_Case):
             self.refused(key, _RSA_CERT, "cert=", "swapped")
         self.refused(pkcs8(RSA_ENCRYPTION, rsa_key()), _RSA_CERT, "cert=", "swapped")
         self.refused(_RSA_CERT, pem("CERTIFICATE", _RSA_CERT), "key=", "swapped")
-        self.refused(_RSA_CERT, _RSA_CERT, "key=", "not a private key")
+        self.refused(_RSA_CERT, _RSA_CERT, "key=", "no private key")
 
     def test_mismatch(self):
         """A key that belongs to another certificate is refused."""
@@ -212,12 +212,31 @@ class TestMistakes(_Case):
     def test_other_content(self):
         """A public key, a request and a PKCS#12 file are named, or called what they are not."""
         public = sequence(sequence(RSA_ENCRYPTION), element(0x03, b"\x00"))
-        self.refused(pem("PUBLIC KEY", public), rsa_key(), "cert= is a PUBLIC KEY")
-        self.refused(_RSA_CERT, pem("PUBLIC KEY", public), "key= is a PUBLIC KEY")
+        self.refused(pem("PUBLIC KEY", public), rsa_key(), "cert=", "PUBLIC KEY")
+        self.refused(_RSA_CERT, pem("PUBLIC KEY", public), "key=", "PUBLIC KEY")
         self.refused(pem("CERTIFICATE REQUEST", public), rsa_key(), "CERTIFICATE REQUEST")
         self.refused(_RSA_CERT, pem("OPENSSH PRIVATE KEY", b"openssh-key-v1"), "OPENSSH")
-        self.refused(_RSA_CERT, public, "key= is not a private key")
+        self.refused(_RSA_CERT, public, "key=", "no private key")
         self.refused(_RSA_CERT, sequence(integer(3), sequence()), "key=")
+
+    def test_labels(self):
+        """A label that may be more than one, for want of dashes or line ends, is not shown."""
+        whole = pem("EC PRIVATE KEY", ec_key())
+        secret = whole.split(b"\n")[1][:20]
+        for label in (
+            b"EC PRIVATE KEY" + secret,
+            b"EC PRIVATE KEY\n" + secret,
+            b"EC PRIVATE KEY" + secret[:8],
+            b"\xc1" * 30,
+            secret,
+        ):
+            text = whole.replace(b"EC PRIVATE KEY", label)
+            error = self.refused(_EC_CERT, text, "key=")
+            self.assertNotIn(secret[:8].decode(), error.detail)
+            self.assertIn("?", error.detail)
+        error = self.refused(_EC_CERT, whole.replace(b"EC", b"E\xc1"), "key=")
+        self.assertIn("E\\xc1 PRIVATE KEY", error.detail)
+        self.refused(_EC_CERT, whole.replace(b"KEY-----\n", b"KEY\n", 1), "key=", "cut off")
 
     def test_other_algorithms(self):
         """A PKCS#8 key that is neither RSA nor EC is refused: Ed25519, DSA."""

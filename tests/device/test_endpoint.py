@@ -8,95 +8,48 @@ from ats_trust.endpoint import ROLE_ATS, ROLE_LEGACY, ROLE_OWN, parse
 from ats_trust.errors import ConfigError
 
 _ID = "a1b2c3d4e5f6g7"
-# name, kind, partition, region, port
+# name, kind, port
 _KNOWN = (
     # Data endpoints that answer with Amazon Trust Services certificates.
-    (_ID + "-ats.iot.us-east-1.amazonaws.com", "data-ats", "aws", "us-east-1", 8883),
-    (_ID + "-ats.iot.ap-southeast-5.amazonaws.com", "data-ats", "aws", "ap-southeast-5", 8883),
-    ("data-ats.iot.eu-west-1.amazonaws.com", "data-ats", "aws", "eu-west-1", 8883),
+    (_ID + "-ats.iot.us-east-1.amazonaws.com", "data-ats", 8883),
+    (_ID + "-ats.iot.ap-southeast-5.amazonaws.com", "data-ats", 8883),
+    ("data-ats.iot.eu-west-1.amazonaws.com", "data-ats", 8883),
     # China: Beijing has a dot before "ats", Ningxia a hyphen.
-    (_ID + ".ats.iot.cn-north-1.amazonaws.com.cn", "data-ats", "aws-cn", "cn-north-1", 8883),
-    (
-        _ID + "-ats.iot.cn-northwest-1.amazonaws.com.cn",
-        "data-ats",
-        "aws-cn",
-        "cn-northwest-1",
-        8883,
-    ),
+    (_ID + ".ats.iot.cn-north-1.amazonaws.com.cn", "data-ats", 8883),
+    (_ID + "-ats.iot.cn-northwest-1.amazonaws.com.cn", "data-ats", 8883),
     # GovCloud is a partition of its own under the common suffix.
-    (
-        _ID + "-ats.iot.us-gov-west-1.amazonaws.com",
-        "data-ats",
-        "aws-us-gov",
-        "us-gov-west-1",
-        8883,
-    ),
+    (_ID + "-ats.iot.us-gov-west-1.amazonaws.com", "data-ats", 8883),
     # FIPS: one name for each region, with and without "-ats".
-    ("data.iot-fips.us-east-1.amazonaws.com", "data-ats", "aws", "us-east-1", 8883),
-    ("data.iot-fips.ca-central-1.amazonaws.com", "data-ats", "aws", "ca-central-1", 8883),
-    (
-        "data.iot-fips.us-gov-east-1.amazonaws.com",
-        "data-ats",
-        "aws-us-gov",
-        "us-gov-east-1",
-        8883,
-    ),
-    ("data-ats.iot-fips.us-west-2.amazonaws.com", "data-ats", "aws", "us-west-2", 8883),
+    ("data.iot-fips.us-east-1.amazonaws.com", "data-ats", 8883),
+    ("data.iot-fips.ca-central-1.amazonaws.com", "data-ats", 8883),
+    ("data.iot-fips.us-gov-east-1.amazonaws.com", "data-ats", 8883),
+    ("data-ats.iot-fips.us-west-2.amazonaws.com", "data-ats", 8883),
     # Dual stack.
-    ("data-ats.iot.eu-central-1.api.aws", "data-ats", "aws", "eu-central-1", 8883),
-    ("data-ats.iot.us-gov-west-1.api.aws", "data-ats", "aws-us-gov", "us-gov-west-1", 8883),
+    ("data-ats.iot.eu-central-1.api.aws", "data-ats", 8883),
+    ("data-ats.iot.us-gov-west-1.api.aws", "data-ats", 8883),
+    ("data-ats.iot.cn-north-1.api.amazonwebservices.com.cn", "data-ats", 8883),
+    ("data-ats.iot.eusc-de-east-1.api.amazonwebservices.eu", "data-ats", 8883),
+    ("data-ats.iot.us-iso-east-1.api.aws.ic.gov", "data-ats", 8883),
+    ("data-ats.iot.us-isob-east-1.api.aws.scloud", "data-ats", 8883),
+    ("data-ats.iot.eu-isoe-west-1.api.cloud-aws.adc-e.uk", "data-ats", 8883),
+    ("data-ats.iot.us-isof-south-1.api.aws.hci.ic.gov", "data-ats", 8883),
+    (_ID + ".iot.eu-west-1.api.aws", "data-ats", 8883),  # Younger than the old chains.
     # EU Sovereign Cloud and the isolated partitions.
-    (
-        _ID + "-ats.iot.eusc-de-east-1.amazonaws.eu",
-        "data-ats",
-        "aws-eusc",
-        "eusc-de-east-1",
-        8883,
-    ),
-    (_ID + "-ats.iot.us-iso-east-1.c2s.ic.gov", "data-ats", "aws-iso", "us-iso-east-1", 8883),
-    (
-        _ID + "-ats.iot.us-isob-east-1.sc2s.sgov.gov",
-        "data-ats",
-        "aws-iso-b",
-        "us-isob-east-1",
-        8883,
-    ),
-    (
-        _ID + "-ats.iot.eu-isoe-west-1.cloud.adc-e.uk",
-        "data-ats",
-        "aws-iso-e",
-        "eu-isoe-west-1",
-        8883,
-    ),
-    (
-        _ID + "-ats.iot.us-isof-south-1.csp.hci.ic.gov",
-        "data-ats",
-        "aws-iso-f",
-        "us-isof-south-1",
-        8883,
-    ),
+    (_ID + "-ats.iot.eusc-de-east-1.amazonaws.eu", "data-ats", 8883),
+    (_ID + "-ats.iot.us-iso-east-1.c2s.ic.gov", "data-ats", 8883),
+    (_ID + "-ats.iot.us-isob-east-1.sc2s.sgov.gov", "data-ats", 8883),
+    (_ID + "-ats.iot.eu-isoe-west-1.cloud.adc-e.uk", "data-ats", 8883),
+    (_ID + "-ats.iot.us-isof-south-1.csp.hci.ic.gov", "data-ats", 8883),
     # Other services of AWS IoT.
-    (
-        _ID + ".credentials.iot.eu-west-1.amazonaws.com",
-        "credentials",
-        "aws",
-        "eu-west-1",
-        443,
-    ),
-    (
-        _ID + ".credentials.iot.cn-north-1.amazonaws.com.cn",
-        "credentials",
-        "aws-cn",
-        "cn-north-1",
-        443,
-    ),
-    (_ID + ".jobs.iot.us-west-2.amazonaws.com", "jobs", "aws", "us-west-2", 443),
-    ("data.jobs.iot.us-west-2.amazonaws.com", "jobs", "aws", "us-west-2", 443),
-    ("data.jobs.iot-fips.us-east-2.amazonaws.com", "jobs", "aws", "us-east-2", 443),
-    ("api.tunneling.iot.eu-west-2.amazonaws.com", "tunneling", "aws", "eu-west-2", 443),
-    ("greengrass-ats.iot.us-east-1.amazonaws.com", "greengrass", "aws", "us-east-1", 8443),
-    ("iot.us-east-1.amazonaws.com", "control", "aws", "us-east-1", 443),
-    ("iot-fips.us-gov-west-1.amazonaws.com", "control", "aws-us-gov", "us-gov-west-1", 443),
+    (_ID + ".credentials.iot.eu-west-1.amazonaws.com", "credentials", 443),
+    (_ID + ".credentials.iot.cn-north-1.amazonaws.com.cn", "credentials", 443),
+    (_ID + ".jobs.iot.us-west-2.amazonaws.com", "jobs", 443),
+    ("data.jobs.iot.us-west-2.amazonaws.com", "jobs", 443),
+    ("data.jobs.iot-fips.us-east-2.amazonaws.com", "jobs", 443),
+    ("api.tunneling.iot.eu-west-2.amazonaws.com", "tunneling", 443),
+    ("greengrass-ats.iot.us-east-1.amazonaws.com", "greengrass", 8443),
+    ("iot.us-east-1.amazonaws.com", "control", 443),
+    ("iot-fips.us-gov-west-1.amazonaws.com", "control", 443),
 )
 _LEGACY = (
     "ap-northeast-1 ap-northeast-2 ap-southeast-1 ap-southeast-2 eu-central-1 eu-west-1 eu-west-2"
@@ -164,16 +117,12 @@ _AWS_BUT_NOT_IOT = (
 
 class TestEndpoint(unittest.TestCase):
     def test_known_forms(self):
-        """Every known form gives kind, partition, region and port, and only ATS roots answer."""
-        for name, kind, partition, region, port in _KNOWN:
+        """Every known form gives kind and port, and only ATS roots answer."""
+        for name, kind, port in _KNOWN:
             with self.subTest(name=name):
                 found = parse(name)
-                self.assertEqual(
-                    (found.host, found.kind, found.partition, found.region, found.port),
-                    (name, kind, partition, region, port),
-                )
+                self.assertEqual((found.host, found.kind, found.port), (name, kind, port))
                 self.assertEqual(found.roles, ROLE_ATS)
-                self.assertEqual(found.ats_host(), name)
 
     def test_legacy(self):
         """Without -ats, in a region older than 2018-05-09, the VeriSign root may answer too."""
@@ -183,14 +132,11 @@ class TestEndpoint(unittest.TestCase):
                 self.assertEqual(found.kind, "data-legacy")
                 self.assertEqual(found.roles, ROLE_ATS | ROLE_LEGACY)
                 self.assertEqual(found.port, 8883)
-                self.assertEqual(found.ats_host(), "%s-ats.iot.%s.amazonaws.com" % (_ID, region))
 
     def test_legacy_in_beijing(self):
-        """In Beijing the ATS name of a legacy endpoint has a dot before ats."""
+        """So is it in Beijing."""
         found = parse(_ID + ".iot.cn-north-1.amazonaws.com.cn")
-        self.assertEqual((found.kind, found.partition), ("data-legacy", "aws-cn"))
-        self.assertEqual(found.ats_host(), _ID + ".ats.iot.cn-north-1.amazonaws.com.cn")
-        self.assertEqual(parse(found.ats_host()).kind, "data-ats")
+        self.assertEqual((found.kind, found.roles), ("data-legacy", ROLE_ATS | ROLE_LEGACY))
 
     def test_later_regions(self):
         """A region that is younger serves ATS on every name, so the legacy root may not answer."""
@@ -222,9 +168,7 @@ class TestEndpoint(unittest.TestCase):
             with self.subTest(name=name):
                 found = parse(name)
                 self.assertEqual((found.host, found.kind, found.port), (name, "custom", 8883))
-                self.assertEqual((found.partition, found.region), ("", ""))
                 self.assertEqual(found.roles, ROLE_OWN | ROLE_ATS)
-                self.assertEqual(found.ats_host(), name)
 
     def test_capitals(self):
         """A name in capitals is the same name."""

@@ -35,11 +35,12 @@ from data_roots import EC_ROOT, P521, RSA_ROOT
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ats_trust import der, endpoint, pins, signature, x509
+from ats_trust import der, endpoint, errors, pins, signature, x509
 from ats_trust.bundle import Bundle, name_keys
 from ats_trust.credentials import Files, load_device
 from ats_trust.errors import BundleError, ConfigError, PeerRejected, TrustError
 from ats_trust.judge import Judge
+from ats_trust_tools.endpoints import ats_host
 
 _BUNDLE = bundle((0x12, trimmed(EC_ROOT)), (0x43, trimmed(RSA_ROOT)))
 _BLOB = blob(certificate_for(FAKE_MODULUS), rsa_key())
@@ -243,7 +244,7 @@ def test_endpoint(host: object) -> None:
     assert isinstance(host, str)
     assert found.host == host.lower() and found.host.isascii()
     assert found.port in (443, 8443, 8883)
-    assert found.ats_host().isascii()
+    assert ats_host(found).isascii()
     assert (found.kind == "custom") == bool(found.roles & endpoint.ROLE_OWN)
 
 
@@ -289,8 +290,24 @@ def _read_flight(file: Path, data: bytes) -> None:
         flight.readinto(buffer)
 
 
+def _read_remedies(file: Path, data: bytes) -> None:
+    file.write_bytes(data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(errors, "library_file", lambda name: str(file))
+        remedy = TrustError("expired").remedy
+    assert len(remedy) < 300
+    assert not remedy or b"expired: " + remedy.encode() + b"\n" in data
+
+
+@given(data=st.one_of(st.binary(), _damaged(b"heap: Free memory.\nexpired: Renew it.\n" * 2)))
+def test_remedies(file: Path, data: bytes) -> None:
+    """Whatever is in the file, what to do is a line of it, or nothing."""
+    _read_remedies(file, data)
+
+
 @pytest.mark.parametrize(
-    "read", [_read_bundle, _read_blob, _read_key, _read_certificate, _read_flight]
+    "read",
+    [_read_bundle, _read_blob, _read_key, _read_certificate, _read_flight, _read_remedies],
 )
 @pytest.mark.parametrize(
     "data",

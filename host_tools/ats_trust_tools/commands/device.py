@@ -10,6 +10,7 @@ from .. import output
 from ..arguments import aws_lookalike, endpoint_host, output_file
 from ..device_blob import encode_device
 from ..device_check import check_client_id, check_credentials
+from ..endpoints import ats_host
 from ..files import read_bounded, refuse_same_file, write_atomically
 from ..inspect_file import explain_device
 from ..roots import load_manifest
@@ -87,7 +88,7 @@ def _endpoint_warnings(host: endpoint.Endpoint, port: int) -> list[str]:
     if host.kind == "data-legacy":
         warnings.append(
             f"{host.host} is a legacy endpoint, which AWS no longer supports and which needs a "
-            f"bundle made with --endpoint {host.host}; use {host.ats_host()} instead"
+            f"bundle made with --endpoint {host.host}; use {ats_host(host)} instead"
         )
     if host.kind == "control":
         warnings.append(
