@@ -9,7 +9,7 @@ Rules kept here (format: docs/bundle-format.md):
 
 import hashlib
 
-from . import der
+from .der import INTEGER, SEQUENCE, DerError, expect, fail, header, integer, moment, only
 from .errors import BundleError, library_file
 
 LEAF_RSA = 0x01
@@ -27,20 +27,20 @@ def name_keys(data):
     stop = len(data)
     pos = 0
     for _ in range(2):
-        tag, pos, _ = der.header(data, pos, stop, False)
-        if tag != der.SEQUENCE:
-            der.fail("no certificate")
+        tag, pos, _ = header(data, pos, stop, False)
+        if tag != SEQUENCE:
+            fail("no certificate")
     if pos < stop and data[pos] == 0xA0:  # The version is absent in version 1.
-        pos = der.header(data, pos, stop)[2]
-    pos = der.expect(data, pos, stop, der.INTEGER)[1]
-    pos = der.expect(data, pos, stop, der.SEQUENCE)[1]
+        pos = header(data, pos, stop)[2]
+    pos = expect(data, pos, stop, INTEGER)[1]
+    pos = expect(data, pos, stop, SEQUENCE)[1]
     keys = b""
     for _ in range(2):
         start = pos
-        pos = der.expect(data, pos, stop, der.SEQUENCE)[1]
+        pos = expect(data, pos, stop, SEQUENCE)[1]
         keys += hashlib.sha256(data[start:pos]).digest()[:8]
         if not keys[8:]:
-            pos = der.expect(data, pos, stop, der.SEQUENCE)[1]  # Validity is between the two.
+            pos = expect(data, pos, stop, SEQUENCE)[1]  # Validity is between the two.
     return keys
 
 
@@ -54,7 +54,7 @@ class Bundle:
 
     def __init__(self, path=None):
         self.path = path or library_file("roots.bin")
-        self.uses = bytes([use for use, _ in self.anchors()])
+        self.uses = bytes([use for use, _ in self._read()])
 
     def leaf_types(self, roles):
         """Return the leaf key types that the anchors with one of these roles can authenticate.
@@ -77,95 +77,99 @@ class Bundle:
         """
         best = len(chain)
         found = []
-        for use, certificate in self.anchors():
+        for use, certificate in self._read():
             if use & roles:
                 try:
                     key = name_keys(certificate)[8:]
-                except der.DerError as error:
+                except DerError as error:
                     raise self._damaged(error.detail)
                 for at in range(0, len(chain), 16):
                     if at <= best and chain[at : at + 8] == key:
                         if at < best:
                             best = at
                             found = []
-                        found.append(certificate)
+                        found.append(bytes(certificate))
                         break
         return found
 
     def anchors(self):
-        """Yield (use, certificate bytes) for every anchor, in order.
+        """Return a list of (use, certificate bytes), all anchors in or For tools and tests."""
+        return [(use, bytes(certificate)) for use, certificate in self._read()]
 
-        To be exhausted before anything of it is used: damage is noticed at the end.
+    def _read(self):
+        """Yield (use, view of the certificate) for every anchor, in or
+
+        A view is good until the next step. To be exhausted before anything of it is used: damage
+        is noticed at the end.
         """
         try:
             file = open(self.path, "rb")
         except OSError as error:
             path = self.path or "ats_trust/roots.bin in sys.path"
             raise BundleError("bundle_missing", "%s (OSError %s)" % (path, error.args[0]))
+        # One buffer for all, since garbage would lie between what a handshake allocates.
+        buffer = bytearray(512)
         digest = None
 
-        def take(count):
+        def take(start, count):
+            """Read on, into the buffer from `start`; return the view up to its end."""
+            nonlocal buffer
             if count > size - file.tell():
-                der.fail("cut off")
-            data = file.read(count)
+                fail("cut off")
+            if start + count > len(buffer):
+                buffer = buffer[:start] + bytearray(count)
+            view = memoryview(buffer)[: start + count]
+            if file.readinto(view[start:]) != count:
+                fail("cut off")
             if digest:
-                digest.update(data)
-            return data
+                digest.update(view[start:])
+            return view
 
-        def head():
-            data = take(2)
+        def element(tag=None):
+            """Return the next element; with a tag, only its header is read: return its end."""
+            data = take(0, 2)
             if data[1] > 127:
-                data += take(data[1] & 3)
-            return (data,) + der.header(data, 0, len(data), False)
-
-        def enter():
-            """Read the header of a SEQUENCE; return its end in the file."""
-            _, tag, start, stop = head()
-            if tag != der.SEQUENCE:
-                der.fail("tag %d" % tag)
+                data = take(2, data[1] & 3)
+            found, start, stop = header(data, 0, len(data), False)
+            if not tag:
+                return take(start, stop - start)
+            if found != tag:
+                fail("tag %d" % found)
             return file.tell() + stop - start
-
-        def element():
-            data, _, start, stop = head()
-            return data + take(stop - start)
 
         try:
             size = file.seek(0, 2)
             file.seek(0)
-            if size > MAX_SIZE or enter() != size:
-                der.fail("length")
+            if size > MAX_SIZE or element(SEQUENCE) != size:
+                fail("length")
             digest = hashlib.sha256()
-            stop = enter()
+            stop = element(SEQUENCE)
             if element() != b"\x02\x01\x01":
-                der.fail("format")
+                fail("format")
             data = element()
             if len(data) > 10:  # 63 bits.
-                der.fail("version")
-            self.version = der.integer(data, 0, len(data))[0]
-            for name in ("built_at", "not_after"):
-                data = element()
-                setattr(self, name, der.moment(data, 0, len(data))[0])
-            if enter() != stop or file.tell() == stop:
-                der.fail("anchors")
+                fail("version")
+            self.version = integer(data, 0, len(data))[0]
+            data = element()
+            self.built_at = moment(data, 0, len(data))[0]
+            data = element()
+            self.not_after = moment(data, 0, len(data))[0]
+            if element(SEQUENCE) != stop or file.tell() == stop:
+                fail("anchors")
             while file.tell() < stop:
-                end = enter()
+                end = element(SEQUENCE)
                 data = element()
-                use = der.integer(data, 0, len(data))[0]
+                use = integer(data, 0, len(data))[0]
                 data = element()
-                if (
-                    use & ~0x73
-                    or not use & 3
-                    or not use & 0x70
-                    or data[0] != der.SEQUENCE
-                    or file.tell() != end
-                ):
-                    der.fail("anchor")
+                if use & ~0x73 or not (use & 3 and use & 0x70) or file.tell() != end:
+                    fail("anchor")
+                only(data, 0, len(data), SEQUENCE)
                 yield use, data
-            data = b"\x04\x20" + digest.digest()
+            expected = b"\x04\x20" + digest.digest()
             digest = None
-            if file.tell() != stop or element() != data or file.tell() != size:
-                der.fail("SHA-256 differs")
-        except der.DerError as error:
+            if file.tell() != stop or element() != expected or file.tell() != size:
+                fail("SHA-256 differs")
+        except DerError as error:
             raise self._damaged(error.detail)
         except OSError as error:
             raise self._damaged("OSError %s" % error.args[0])

@@ -141,7 +141,7 @@ class TestFind(_Case):
         with open(path, "wb") as file:
             file.write(data)
         refusal(self, BundleError, "bundle_damaged", found.find, _key(_EC), ROLE_ATS)
-        refusal(self, BundleError, "bundle_damaged", list, found.anchors())
+        refusal(self, BundleError, "bundle_damaged", found.anchors)
 
     def test_no_certificate(self):
         """A sealed bundle with an anchor that has no names is damage, not a miss."""
