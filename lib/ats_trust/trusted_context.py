@@ -12,9 +12,8 @@ off (docs/decisions/0001). Rules kept here:
 
 import sys
 
-from . import preflight
+from . import endpoint, preflight  # noqa: F401  See TrustedContext.
 from .bundle import LEAF_RSA, Bundle
-from .endpoint import parse
 from .errors import BundleError, ConfigError, HeapError
 from .judge import Judge
 from .stream import TrustedStream, close
@@ -41,13 +40,13 @@ class TrustedContext:
     def __init__(
         self, host, cert=None, key=None, bundle=None, pins=None, port=None, credentials=None
     ):
-        endpoint = parse(host)
-        self._host = endpoint.host
-        self._roles = endpoint.roles
-        self._port = port or endpoint.port
+        from .endpoint import parse
+
+        self._host, kind, usual, self._roles = parse(host)
+        self._port = port or usual
         self._bundle = Bundle(bundle)
         if not self._bundle.leaf_types(self._roles):
-            raise BundleError("bundle_useless", "no root in it answers for " + endpoint.kind)
+            raise BundleError("bundle_useless", "no root in it answers for " + kind)
         if cert or key:
             from .credentials import Files
 
@@ -59,6 +58,13 @@ class TrustedContext:
             pins = parse_pins(pins)
         self._pins = pins
         preflight.check_clock(self._bundle)
+        if sys.implementation.name == "micropython":
+            # The handshake needs its 2 KB more; another context would load it again.
+            sys.modules.pop("ats_trust.endpoint", None)
+            globals().pop("endpoint", None)
+            package = sys.modules["ats_trust"]
+            if hasattr(package, "endpoint"):
+                del package.endpoint
 
     @property
     def host(self):
@@ -85,8 +91,14 @@ class TrustedContext:
         first read or write. Raises TrustError when the server is not authenticated, OSError when
         the network fails; `sock` is then closed.
         """
+        stream = self._wrap(sock, server_side or options, server_hostname)
+        if do_handshake_on_connect:
+            stream.handshake()
+        return stream
+
+    def _wrap(self, sock, odd, server_hostname):
         try:
-            if server_side or options:
+            if odd:
                 raise ConfigError(
                     "bad_call", "this context is a client's: no server_side or extras"
                 )
@@ -98,7 +110,7 @@ class TrustedContext:
             preflight.check_clock(self._bundle)
             if not hasattr(sock, "readinto"):
                 sock = tls.SocketStream(sock)  # CPython: the host tools' stand-in has it.
-            stream = TrustedStream(self, sock)
+            return TrustedStream(self, sock)
         except (MemoryError, OSError) as error:
             # Nothing was sent or received yet: an OSError is the TLS's, for want of memory.
             close(sock)
@@ -106,9 +118,6 @@ class TrustedContext:
         except BaseException:
             close(sock)
             raise
-        if do_handshake_on_connect:
-            stream.handshake()
-        return stream
 
     # For TrustedStream:
 
