@@ -33,14 +33,14 @@ def name_keys(data):
     if pos < stop and data[pos] == 0xA0:  # The version is absent in version 1.
         pos = header(data, pos, stop)[2]
     pos = expect(data, pos, stop, INTEGER)[1]
-    pos = expect(data, pos, stop, SEQUENCE)[1]
+    pos = expect(data, pos, stop)[1]
     keys = b""
     for _ in range(2):
         start = pos
-        pos = expect(data, pos, stop, SEQUENCE)[1]
+        pos = expect(data, pos, stop)[1]
         keys += hashlib.sha256(data[start:pos]).digest()[:8]
         if not keys[8:]:
-            pos = expect(data, pos, stop, SEQUENCE)[1]  # Validity is between the two.
+            pos = expect(data, pos, stop)[1]  # Validity is between the two.
     return keys
 
 
@@ -163,7 +163,7 @@ class Bundle:
                 data = element()
                 if use & ~0x73 or not (use & 3 and use & 0x70) or file.tell() != end:
                     fail("anchor")
-                only(data, 0, len(data), SEQUENCE)
+                only(data, 0, len(data))
                 yield use, data
             expected = b"\x04\x20" + digest.digest()
             digest = None

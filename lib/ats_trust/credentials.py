@@ -11,7 +11,20 @@ import binascii
 import hashlib
 import io
 
-from . import der
+from .der import (
+    BIT_STRING,
+    INTEGER,
+    OCTET_STRING,
+    OID,
+    SEQUENCE,
+    UTF8_STRING,
+    DerError,
+    expect,
+    fail,
+    header,
+    integer,
+    only,
+)
 from .errors import ConfigError
 
 
@@ -40,21 +53,21 @@ class Device:
         """Return (host, port, client id, certificate, private key)."""
         try:
             data = _content(self.path)
-            pos, end = der.only(data, 0, len(data), der.SEQUENCE)
-            body, stop = der.expect(data, pos, end, der.SEQUENCE)
-            a, b = der.only(data, stop, end, der.OCTET_STRING)
+            pos, end = only(data, 0, len(data))
+            body, stop = expect(data, pos, end)
+            a, b = only(data, stop, end, OCTET_STRING)
             if hashlib.sha256(memoryview(data)[pos:stop]).digest() != data[a:b]:
-                der.fail("damaged: SHA-256 differs")
-            number, pos = der.integer(data, body, stop)
-            a, b = der.expect(data, pos, stop, der.UTF8_STRING)
-            port, pos = der.integer(data, b, stop)
+                fail("damaged: SHA-256 differs")
+            number, pos = integer(data, body, stop)
+            a, b = expect(data, pos, stop, UTF8_STRING)
+            port, pos = integer(data, b, stop)
             if number != 1 or not 0 < port < 65536:
-                der.fail("another format")
-            c, d = der.expect(data, pos, stop, der.UTF8_STRING)
-            pos = der.expect(data, d, stop, der.SEQUENCE)[1]
-            e, f = der.only(data, pos, stop, der.OCTET_STRING)
+                fail("another format")
+            c, d = expect(data, pos, stop, UTF8_STRING)
+            pos = expect(data, d, stop)[1]
+            e, f = only(data, pos, stop, OCTET_STRING)
             return data[a:b].decode(), port, data[c:d].decode(), data[d:pos], data[e:f]
-        except (OSError, ValueError, der.DerError) as error:  # ValueError: text that is no UTF-8.
+        except (OSError, ValueError, DerError) as error:  # ValueError: text that is no UTF-8.
             raise _unusable("device file ", self.path, error)
 
 
@@ -79,16 +92,16 @@ class Files:
         argument, source = "cert=", self._cert
         try:
             certificate = _decoded(source, (b"CERTIFICATE",))
-            a, stop = der.only(certificate, 0, len(certificate), der.SEQUENCE)
-            if der.header(certificate, a, stop)[0] != der.SEQUENCE:
-                der.fail("no certificate (swapped with key=?)")
+            a, stop = only(certificate, 0, len(certificate))
+            if header(certificate, a, stop)[0] != SEQUENCE:
+                fail("no certificate (swapped with key=?)")
             argument, source = "key=", self._key
             labels = b"RSA PRIVATE KEY", b"EC PRIVATE KEY", b"PRIVATE KEY"
             key, public = _plain_key(_decoded(source, labels), None)
             if public not in certificate:
-                der.fail("it does not belong to the certificate")
+                fail("it does not belong to the certificate")
             return certificate, key
-        except (OSError, der.DerError) as error:
+        except (OSError, DerError) as error:
             raise _unusable(argument, source, error)
 
 
@@ -97,39 +110,39 @@ def _plain_key(data, curve):
 
     curve: what PKCS#8 states outside of the key, or None.
     """
-    a, stop = der.only(data, 0, len(data), der.SEQUENCE)
-    tag, b, c = der.header(data, a, stop)
-    if tag == der.SEQUENCE:
+    a, stop = only(data, 0, len(data))
+    tag, b, c = header(data, a, stop)
+    if tag == SEQUENCE:
         # A certificate, or EncryptedPrivateKeyInfo: that ends in OCTET STRING.
-        encrypted = der.header(data, c, stop)[0] == der.OCTET_STRING
-        der.fail("encrypted: decrypt it first" if encrypted else "no private key (swapped?)")
-    version, b = der.integer(data, a, stop)
-    tag, c, d = der.header(data, b, stop)
-    if tag == der.INTEGER:  # PKCS#1, RFC 8017: version, modulus, ...
+        encrypted = header(data, c, stop)[0] == OCTET_STRING
+        fail("encrypted: decrypt it first" if encrypted else "no private key (swapped?)")
+    version, b = integer(data, a, stop)
+    tag, c, d = header(data, b, stop)
+    if tag == INTEGER:  # PKCS#1, RFC 8017: version, modulus, ...
         return data, data[c:d]
-    if tag == der.SEQUENCE:  # PKCS#8, RFC 5208: version, algorithm, key.
-        a, b = der.expect(data, c, d, der.OID)
+    if tag == SEQUENCE:  # PKCS#8, RFC 5208: version, algorithm, key.
+        a, b = expect(data, c, d, OID)
         oid = data[a:b]
-        k, m = der.expect(data, d, stop, der.OCTET_STRING)
+        k, m = expect(data, d, stop, OCTET_STRING)
         ec = oid == b"\x2a\x86\x48\xce\x3d\x02\x01"  # id-ecPublicKey; else rsaEncryption.
         if curve is not None or not ec and oid != b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01":
-            der.fail("neither RSA nor EC")
+            fail("neither RSA nor EC")
         return _plain_key(data[k:m], data[b:d] if ec else b"")
-    if tag != der.OCTET_STRING or version != 1:
-        der.fail("neither RSA nor EC")
+    if tag != OCTET_STRING or version != 1:
+        fail("neither RSA nor EC")
     # SEC1, RFC 5915: version, secret, [0] curve, [1] public point.
     public = b""
     pos = d
     while pos < stop:
-        tag, b, pos = der.header(data, pos, stop)
+        tag, b, pos = header(data, pos, stop)
         if tag == 0xA0:
             d = 0  # Nothing to put in.
         elif tag == 0xA1:
-            b, c = der.only(data, b, pos, der.BIT_STRING)
+            b, c = only(data, b, pos, BIT_STRING)
             public = data[b + 1 : c]
     if d:
         if not curve or len(curve) > 100 or stop > 255 - len(curve):
-            der.fail("no curve")
+            fail("no curve")
         inner = data[a:d] + bytes((0xA0, len(curve))) + curve + data[d:stop]
         data = (b"\x30" if len(inner) < 128 else b"\x30\x81") + bytes((len(inner),)) + inner
     return data, public
@@ -145,22 +158,22 @@ def _decoded(source, labels):
         if part.startswith(b"EC PARAMETERS-"):
             continue
         if label:
-            der.fail("more than one is in it: give one")
+            fail("more than one is in it: give one")
         try:
             label, body, end = part.split(b"-----", 2)
             if b"ENCRYPTED" in label or b":" in body:
-                der.fail("encrypted: decrypt it first")
+                fail("encrypted: decrypt it first")
             block = binascii.a2b_base64(body)
         except ValueError:
             end = b""
         if not end.startswith(b"END "):
-            der.fail("cut off before its END line, or not base64")
+            fail("cut off before its END line, or not base64")
     if not block:
-        der.fail("empty, or neither PEM nor DER")
+        fail("empty, or neither PEM nor DER")
     if label not in labels:
         # Where dashes are missing, this could be the key itself, which has small letters, too.
         shown = repr(label)[2:-1] if label.isupper() and len(label) < 25 else "?"
-        der.fail("a %s (swapped?)" % shown)
+        fail("a %s (swapped?)" % shown)
     return block
 
 
@@ -172,7 +185,7 @@ def _content(source):
         file.seek(0)
         data = file.read(size if size <= 16384 else 1)
     if size > (8192 if data[:1] == b"\x30" else 16384):
-        der.fail("too large")
+        fail("too large")
     return data
 
 

@@ -54,7 +54,7 @@ def header(data, start, stop, whole=True):
     return tag, start, start + length
 
 
-def expect(data, start, stop, tag):
+def expect(data, start, stop, tag=SEQUENCE):
     """Return (value start, value stop) of the element at data[start:stop], which is a `tag`."""
     found, begin, end = header(data, start, stop)
     if found != tag:
@@ -62,7 +62,7 @@ def expect(data, start, stop, tag):
     return begin, end
 
 
-def only(data, start, stop, tag):
+def only(data, start, stop, tag=SEQUENCE):
     """As `expect`, and the element must reach exactly to `stop`: nothing may follow it."""
     begin, end = expect(data, start, stop, tag)
     if end != stop:
@@ -70,7 +70,7 @@ def only(data, start, stop, tag):
     return begin, end
 
 
-def octets(data, start, stop, tag):
+def octets(data, start, stop, tag=OID):
     """Return (value as bytes, position after it) of the element at data[start:stop], a `tag`."""
     begin, end = expect(data, start, stop, tag)
     return bytes(data[begin:end]), end

@@ -55,77 +55,53 @@ class Judge:
         first = self.lowest is None
         self.lowest = depth
         certificate = Certificate(data)
-        self._remember(certificate)
+        a, b = certificate.spki
+        spki = bytes(data[a:b])
+        a, b = certificate.tbs
+        digest = hashlib.sha256(data[a:b]).digest()
+        a, b = certificate.signature
+        self.links.append((name_keys(data), certificate.algorithm, digest, bytes(data[a:b]), spki))
         if first:
             self._anchored = depth > 0 and hashlib.sha256(data).digest() in self.anchors
         if not self._anchored:
             if depth == 0:
                 raise PeerRejected("unknown_issuer", stage="certificate")
             return
-        self._pin(certificate, depth)
-        self._valid(certificate, depth)
+        who = "the certificate at depth %d" % depth if depth else "the server's certificate"
+        if not self._pinned:
+            if hashlib.sha256(data).digest() in self._pins:
+                raise ConfigError("whole_certificate_pin", "it is that of " + who, "certificate")
+            self._pinned = hashlib.sha256(spki).digest() in self._pins
+            if depth == 0 and not self._pinned:
+                _reject("pin_mismatch", "no key of the chain is pinned")
+        for wrong, code, limit in (
+            (self.now > certificate.not_after, "expired", certificate.not_after),
+            (self.now < certificate.not_before, "not_yet_valid", certificate.not_before),
+        ):
+            if wrong:
+                _reject(code, "%s: %s, the clock says %s" % (who, date(limit), date(self.now)))
         if first:
             return
-        self._strong(certificate, depth)
-        self._usage(certificate, depth)
+        if not certificate.algorithm:
+            _reject("weak_signature", who)
+        if not certificate.has_strong_key():
+            _reject("weak_key", who)
+        purposes = certificate.extended_key_usage()
+        if purposes is not None and _SERVER_AUTH not in purposes and _ANY_USAGE not in purposes:
+            _reject("wrong_usage", who + " is not for servers")
         if depth:
             # Mbed TLS takes some malformed marks for one.
             if not certificate.is_ca():
-                _reject("bad_intermediate", _who(depth) + " is no CA")
+                _reject("bad_intermediate", who + " is no CA")
             constraints = certificate.dns_constraints()
             if constraints:
                 self._constraints.append(constraints)
             return
+        usage = certificate.key_usage()
+        if usage is not None and not usage & 0x80:
+            _reject("wrong_usage", "its key may not sign a handshake")
         self._name(certificate)
         self.accepted = True
-
-    def _remember(self, certificate):
-        data = certificate.data
-        self.links.append(
-            (
-                name_keys(data),
-                certificate.algorithm,
-                hashlib.sha256(data[certificate.tbs[0] : certificate.tbs[1]]).digest(),
-                bytes(data[certificate.signature[0] : certificate.signature[1]]),
-                bytes(data[certificate.spki[0] : certificate.spki[1]]),
-            )
-        )
-
-    def _pin(self, certificate, depth):
-        if self._pinned:
-            return
-        data = certificate.data
-        if hashlib.sha256(data).digest() in self._pins:
-            raise ConfigError(
-                "whole_certificate_pin", "it is that of depth %d" % depth, "certificate"
-            )
-        spki = data[certificate.spki[0] : certificate.spki[1]]
-        self._pinned = hashlib.sha256(spki).digest() in self._pins
-        if depth == 0 and not self._pinned:
-            _reject("pin_mismatch", "no key of the chain is pinned")
-
-    def _valid(self, certificate, depth):
-        if self.now > certificate.not_after:
-            code, said = "expired", " ended on " + date(certificate.not_after)
-        elif self.now < certificate.not_before:
-            code, said = "not_yet_valid", " starts on " + date(certificate.not_before)
-        else:
-            return
-        _reject(code, _who(depth) + said + ", the clock says " + date(self.now))
-
-    def _strong(self, certificate, depth):
-        if not certificate.algorithm:
-            _reject("weak_signature", _who(depth) + " is signed with an odd or broken algorithm")
-        if not certificate.has_strong_key():
-            _reject("weak_key", _who(depth) + " has a key that is too short or of an odd kind")
-
-    def _usage(self, certificate, depth):
-        purposes = certificate.extended_key_usage()
-        if purposes is not None and _SERVER_AUTH not in purposes and _ANY_USAGE not in purposes:
-            _reject("wrong_usage", _who(depth) + " is not for servers")
-        usage = certificate.key_usage()
-        if not depth and usage is not None and not usage & 0x80:
-            _reject("wrong_usage", "the certificate's key may not sign a handshake")
 
     def _name(self, certificate):
         names = certificate.dns_names()
@@ -157,10 +133,6 @@ def _within(name, tree):
     if tree[:1] == b".":
         return name.endswith(tree)
     return not tree or name == tree or name.endswith(b"." + tree)
-
-
-def _who(depth):
-    return "the certificate at depth %d" % depth if depth else "the server's certificate"
 
 
 def _reject(code, detail):

@@ -4,7 +4,7 @@ Used after a refusal only, to tell a forged signature from one that Mbed TLS had
 check. RSA: RFC 8017, 8.2.2 (PKCS#1 v1.5). ECDSA on P-256: FIPS 186-5, 6.4.2; SP 800-186.
 """
 
-from . import der
+from .der import DerError, integer, only
 
 
 def check(key, algorithm, digest, signature):
@@ -18,7 +18,7 @@ def check(key, algorithm, digest, signature):
     if algorithm == "ecdsa-sha256" and key[0] == "secp256r1":
         try:
             return _ecdsa(key[1], digest, signature)
-        except der.DerError:
+        except DerError:
             return False
     return None
 
@@ -51,9 +51,9 @@ def _ecdsa(point, digest, signature):
         b"\x2b\xce\x33\x57\x6b\x31\x5e\xce\xcb\xb6\x40\x68\x37\xbf\x51\xf5"
     )
     p, n, b, *g = [_number(curve[i : i + 32]) for i in range(0, 160, 32)]
-    start, stop = der.only(signature, 0, len(signature), der.SEQUENCE)
-    r, start = der.integer(signature, start, stop)
-    s, start = der.integer(signature, start, stop)
+    start, stop = only(signature, 0, len(signature))
+    r, start = integer(signature, start, stop)
+    s, start = integer(signature, start, stop)
     if start != stop or not 0 < r < n or not 0 < s < n or len(point) != 65 or point[0] != 4:
         return False
     x = _number(point[1:33])

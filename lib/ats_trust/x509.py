@@ -5,7 +5,20 @@ as long as they do: inside a verify_callback these bytes are gone when the callb
 Malformed bytes raise der.DerError. Signatures are not checked here.
 """
 
-from . import der
+from .der import (
+    BIT_STRING,
+    BOOLEAN,
+    INTEGER,
+    OCTET_STRING,
+    OID,
+    expect,
+    fail,
+    header,
+    integer,
+    moment,
+    octets,
+    only,
+)
 
 # Object identifiers, as the content octets of their DER; the first two are common beginnings.
 _RSA = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01"
@@ -28,57 +41,57 @@ class Certificate:
 
     def __init__(self, data):
         self.data = data
-        start, stop = der.only(data, 0, len(data), der.SEQUENCE)
-        pos, end = der.expect(data, start, stop, der.SEQUENCE)
+        start, stop = only(data, 0, len(data))
+        pos, end = expect(data, start, stop)
         self.tbs = (start, end)
-        outer = der.expect(data, end, stop, der.SEQUENCE)[1]
-        a, b = der.only(data, outer, stop, der.BIT_STRING)
+        outer = expect(data, end, stop)[1]
+        a, b = only(data, outer, stop, BIT_STRING)
         if a == b or data[a] or b - a > 1025:  # That of the longest key that anyone uses.
-            der.fail("signature")
+            fail("signature")
         self.signature = (a + 1, b)
 
         if data[pos] == 0xA0:
-            pos = der.header(data, pos, end)[2]
-        pos = der.expect(data, pos, end, der.INTEGER)[1]
-        a, b = der.expect(data, pos, end, der.SEQUENCE)
+            pos = header(data, pos, end)[2]
+        pos = expect(data, pos, end, INTEGER)[1]
+        a, b = expect(data, pos, end)
         # RFC 5280, 4.1.1.2: both statements of the algorithm are the same.
         if data[pos:b] != data[end:outer]:
-            der.fail("two signature algorithms")
-        self.algorithm = _algorithm(der.octets(data, a, b, der.OID)[0])
-        self.issuer = (b, der.expect(data, b, end, der.SEQUENCE)[1])
-        a, pos = der.expect(data, self.issuer[1], end, der.SEQUENCE)
-        self.not_before, a = der.moment(data, a, pos)
-        self.not_after, a = der.moment(data, a, pos)
-        self.subject = (pos, der.expect(data, pos, end, der.SEQUENCE)[1])
+            fail("two signature algorithms")
+        self.algorithm = _algorithm(octets(data, a, b)[0])
+        self.issuer = (b, expect(data, b, end)[1])
+        a, pos = expect(data, self.issuer[1], end)
+        self.not_before, a = moment(data, a, pos)
+        self.not_after, a = moment(data, a, pos)
+        self.subject = (pos, expect(data, pos, end)[1])
         pos = self.subject[1]
-        self.spki = (pos, der.expect(data, pos, end, der.SEQUENCE)[1])
+        self.spki = (pos, expect(data, pos, end)[1])
         # What follows is optional: issuerUniqueID [1], subjectUniqueID [2], extensions [3].
         self.extensions = {}
         pos = self.spki[1]
         while pos < end:
-            tag, a, pos = der.header(data, pos, end)
+            tag, a, pos = header(data, pos, end)
             if tag == 0xA3:
-                self._extend(*der.only(data, a, pos, der.SEQUENCE))
+                self._extend(*only(data, a, pos))
             elif tag not in (0x81, 0x82):
-                der.fail("tag %d in the certificate" % tag)
+                fail("tag %d in the certificate" % tag)
 
     def _extend(self, pos, end):
         data = self.data
         while pos < end:
-            a, stop = der.expect(data, pos, end, der.SEQUENCE)
+            a, stop = expect(data, pos, end)
             pos = stop
-            b, a = der.expect(data, a, stop, der.OID)
+            b, a = expect(data, a, stop, OID)
             if a - b == 3 and data[b] == 0x55 and data[b + 1] == 0x1D:
-                if a < stop and data[a] == der.BOOLEAN:
-                    a = der.header(data, a, stop)[2]
+                if a < stop and data[a] == BOOLEAN:
+                    a = header(data, a, stop)[2]
                 if data[b + 2] in self.extensions:
-                    der.fail("the same extension twice")
-                self.extensions[data[b + 2]] = der.only(data, a, stop, der.OCTET_STRING)
+                    fail("the same extension twice")
+                self.extensions[data[b + 2]] = only(data, a, stop, OCTET_STRING)
 
-    def _inside(self, number, tag=der.SEQUENCE):
+    def _inside(self, number, tag=0x30):
         """Return (start, stop) of what the extension 2.5.29.`number` consists of, or None."""
         span = self.extensions.get(number)
-        return span and der.only(self.data, span[0], span[1], tag)
+        return span and only(self.data, span[0], span[1], tag)
 
     def is_ca(self):
         """Whether basicConstraints says that this certificate may sign others."""
@@ -87,13 +100,13 @@ class Certificate:
 
     def key_usage(self):
         """Return keyUsage's first octet (0x80 digitalSignature, 0x04 keyCertSign), or None."""
-        span = self._inside(15, der.BIT_STRING)
+        span = self._inside(15, BIT_STRING)
         return span and (self.data[span[0] + 1] if span[1] - span[0] > 1 else 0)
 
     def extended_key_usage(self):
         """Return the list of key purposes, each the content octets of an OID, or None."""
         span = self._inside(37)
-        return span and self._values(span, der.OID)
+        return span and self._values(span, OID)
 
     def dns_names(self):
         """Return the dNSName entries of subjectAltName as a list of bytes, or None without one."""
@@ -104,7 +117,7 @@ class Certificate:
         pos, end = span
         found = []
         while pos < end:
-            tag, start, pos = der.header(self.data, pos, end)
+            tag, start, pos = header(self.data, pos, end)
             if tag == wanted:
                 found.append(bytes(self.data[start:pos]))
         return found
@@ -121,12 +134,12 @@ class Certificate:
         trees = ([], [])
         pos, end = span
         while pos < end:
-            tag, sub, pos = der.header(self.data, pos, end)
+            tag, sub, pos = header(self.data, pos, end)
             if tag not in (0xA0, 0xA1):
-                der.fail("name constraints")
+                fail("name constraints")
             while sub < pos:
-                a, sub = der.expect(self.data, sub, pos, der.SEQUENCE)
-                kind, a, b = der.header(self.data, a, sub)
+                a, sub = expect(self.data, sub, pos)
+                kind, a, b = header(self.data, a, sub)
                 if kind == 0x82:
                     trees[tag & 1].append(bytes(self.data[a:b]))
         return trees if trees[0] or trees[1] else None
@@ -146,18 +159,18 @@ def key(data, start, stop):
 
     ("rsa", n, e) of ints, (curve name, point bytes), or ("",) for any other.
     """
-    a, stop = der.only(data, start, stop, der.SEQUENCE)
-    a, end = der.expect(data, a, stop, der.SEQUENCE)
-    oid, a = der.octets(data, a, end, der.OID)
-    start, stop = der.only(data, end, stop, der.BIT_STRING)
+    a, stop = only(data, start, stop)
+    a, end = expect(data, a, stop)
+    oid, a = octets(data, a, end)
+    start, stop = only(data, end, stop, BIT_STRING)
     if start == stop or data[start]:
-        der.fail("key")
+        fail("key")
     if oid == _RSA + b"\x01":
-        start, stop = der.only(data, start + 1, stop, der.SEQUENCE)
-        n, start = der.integer(data, start, stop)
-        return "rsa", n, der.integer(data, start, stop)[0]
+        start, stop = only(data, start + 1, stop)
+        n, start = integer(data, start, stop)
+        return "rsa", n, integer(data, start, stop)[0]
     if oid == _EC + b"\x02\x01":
-        name = _CURVES.get(der.octets(data, a, end, der.OID)[0])
+        name = _CURVES.get(octets(data, a, end)[0])
         if name:
             return name, bytes(data[start + 1 : stop])
     return ("",)
