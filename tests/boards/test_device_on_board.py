@@ -15,7 +15,7 @@ from installed_library import compile_modules
 from device_tests import FILES, found_by_cpython
 from interpreters import DEVICE_TESTS, TEST_LIBRARY
 
-STRIDE = 23
+STRIDE = 47
 # What can not run here, and why: the reason that the test itself must give when it skips.
 NOT_HERE = {
     "test_flight.TestStream.test_poll": "this board can not be a server",

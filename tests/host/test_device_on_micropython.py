@@ -34,6 +34,15 @@ def test_file_with_small_heap(
     run_file(file, small_heap, f"{small_heap.version} with small heap", count_device_run)
 
 
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_file_with_oldest_small_heap(
+    file: Path, oldest_small_heap: MicroPython, count_device_run: Callable[[str, int, int], None]
+) -> None:
+    """The same of the oldest release that is supported."""
+    name = f"{oldest_small_heap.version} with small heap"
+    run_file(file, oldest_small_heap, name, count_device_run)
+
+
 def run_file(
     file: Path, micropython: MicroPython, name: str, count: Callable[[str, int, int], None]
 ) -> None:
