@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import small_heap as small_heap_build
 from hypothesis import HealthCheck, settings
+from micropython_source import RELEASES
 
 import interpreters
 import mqtt_clients
@@ -59,8 +60,18 @@ def newest_micropython() -> interpreters.MicroPython:
 @pytest.fixture
 def small_heap() -> interpreters.MicroPython:
     """The 32-bit build whose TLS takes its memory from the Python heap, as on a board."""
+    return _built(small_heap_build.newest)
+
+
+@pytest.fixture
+def oldest_small_heap() -> interpreters.MicroPython:
+    """The same of the oldest release that is supported."""
+    return _built(lambda: small_heap_build.program(RELEASES[-1]))
+
+
+def _built(program: Callable[[], interpreters.MicroPython]) -> interpreters.MicroPython:
     try:
-        return small_heap_build.newest()
+        return program()
     except FetchError as error:
         missing(str(error))
         raise

@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import firmware
 import pytest
 from emulated_board import BoardHung, EmulatedBoard, ProgramFailed
+from firmware import Firmware
 from installed_library import compile_library
 
 from ats_trust_tools.emulate import Emulator
@@ -20,8 +22,9 @@ _ON_BOARD = Path(__file__).resolve().parent / "on_board"
 class Shelf:
     """Keeps the one board of this run, with the device library on it as .mpy."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, image: Callable[[], Firmware] = firmware.newest) -> None:
         self._folder = folder
+        self._image = image
         self._board: EmulatedBoard | None = None
         self._compiled: Path | None = None
 
@@ -34,7 +37,7 @@ class Shelf:
                 return self._board
             except (BoardHung, ProgramFailed):
                 self.put_away()
-        board = EmulatedBoard(self._folder)
+        board = EmulatedBoard(self._folder, image=self._image())
         board.__enter__()
         self._board = board
         board.set_clock()
@@ -64,6 +67,24 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
 @pytest.fixture
 def board(shelf: Shelf) -> EmulatedBoard:
     """The emulated board, freshly reset, its clock right, the device library in /lib."""
+    return _taken(shelf)
+
+
+@pytest.fixture(scope="session")
+def oldest_shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+    """The same for the board with the oldest release."""
+    shelf = Shelf(tmp_path_factory.mktemp("oldest"), firmware.oldest)
+    yield shelf
+    shelf.put_away()
+
+
+@pytest.fixture
+def oldest_board(oldest_shelf: Shelf) -> EmulatedBoard:
+    """As `board`, with the oldest release of MicroPython that is supported."""
+    return _taken(oldest_shelf)
+
+
+def _taken(shelf: Shelf) -> EmulatedBoard:
     try:
         return shelf.take()
     except FetchError as error:
@@ -86,6 +107,16 @@ def empty_board(tmp_path: Path) -> Iterator[EmulatedBoard]:
 @pytest.fixture
 def meet(board: EmulatedBoard) -> Callable[..., dict[str, Any]]:
     """A function (door, roots=..., way="trusted", **options): what the board says of a meeting."""
+    return _meeting_on(board)
+
+
+@pytest.fixture
+def meet_oldest(oldest_board: EmulatedBoard) -> Callable[..., dict[str, Any]]:
+    """The same on the board with the oldest release."""
+    return _meeting_on(oldest_board)
+
+
+def _meeting_on(board: EmulatedBoard) -> Callable[..., dict[str, Any]]:
 
     def meet(
         door: Emulator,

@@ -67,6 +67,13 @@ def newest() -> Firmware:
     raise FetchError("there is no firmware for the emulated board: run `make firmware`")
 
 
+def oldest() -> Firmware:
+    """The oldest release that is supported; FetchError, saying what to do, if it is not built."""
+    if not folder(RELEASES[-1]).is_dir():
+        raise FetchError("there is no older firmware for the board: run `make firmware`")
+    return _load(RELEASES[-1])
+
+
 def folder(release: Release) -> Path:
     """Where the firmware of a release is, or will be."""
     inputs = hashlib.sha256(repr((release, SUBMODULES, LIBRARY_SUITE, _RECIPE)).encode())
@@ -122,15 +129,16 @@ def _compile(tree: Path, out: Path, log: Path) -> None:
 
 
 def main() -> int:
-    """Make all of it, of the newest release that can be had; say why if it fails.
+    """Make all of it, of the newest release that can be had and the oldest; say why if it fails.
 
     As for other MicroPython releases, a machine that can not have them goes on without, but not
     continuous integration: the tests there would fail for want of a board.
     """
     try:
         emulator_parts.fetch()
-        release = _build_newest()
-        small_heap.build(release)
+        small_heap.build(_build_newest())
+        build(RELEASES[-1])
+        small_heap.build(RELEASES[-1])
     except FetchError as error:
         say(str(error))
         return 1 if in_ci() else 0

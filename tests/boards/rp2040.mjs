@@ -14,6 +14,8 @@ import { createConnection, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 
+import { dispatchByTable } from './table_dispatch.mjs';
+
 const settings = JSON.parse(process.argv[2]);
 const { BasePeripheral, RP2040 } = await import(pathToFileURL(settings.rp2040js));
 
@@ -179,7 +181,12 @@ class Board {
     this.powered = false;
     this.scheduled = false;
     this.stalled = null;
-    this.cycles = 0;
+    this.earlierCycles = 0;
+  }
+
+  /** Since the start, over every reset: a chip's clock starts with it. */
+  get cycles() {
+    return this.earlierCycles + this.chip.clock.nanosCounter / NANOS_PER_CYCLE;
   }
 
   /** Replace what the ROM does to the flash chip by a breakpoint and a return. */
@@ -199,6 +206,7 @@ class Board {
   }
 
   powerOn() {
+    if (this.chip) this.earlierCycles = this.cycles;
     const chip = new RP2040();
     chip.logger = {
       debug() {}, info() {}, warn() {},
@@ -264,6 +272,7 @@ class Board {
   faster(chip) {
     const { sram, sramView, flash, flashView } = chip;
     const core = chip.core;
+    core.executeInstruction = dispatchByTable(core);
     core.readUint16 = (address) => {
       if (address >= 0x10000000 && address < 0x10200000) {
         const at = address - 0x10000000;
@@ -334,7 +343,6 @@ class Board {
 
   pause(nanos) {
     this.chip.clock.tick(nanos);
-    this.cycles += nanos / NANOS_PER_CYCLE;
   }
 
   halt() {
@@ -378,11 +386,9 @@ class Board {
         }
         const nanos = Math.max(alarm.nanos - clock.nanosCounter, 0);
         clock.tick(nanos);
-        this.cycles += nanos / NANOS_PER_CYCLE;
         continue;
       }
       const cycles = core.executeInstruction();
-      this.cycles += cycles;
       const now = clock.nanosCounter + cycles * NANOS_PER_CYCLE;
       const alarm = clock.nextAlarm;
       if (alarm !== null && alarm.nanos <= now) clock.tick(cycles * NANOS_PER_CYCLE);

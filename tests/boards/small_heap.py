@@ -45,10 +45,17 @@ _RECIPE = 1  # To be raised when the steps below change what is built.
 
 def newest() -> MicroPython:
     """The newest release that is built; FetchError, saying what to do, if none is."""
-    for release in RELEASES:
-        if folder(release).is_dir():
-            return probe([str(folder(release) / _PROGRAM)])
-    raise FetchError("there is no MicroPython with a board's memory: run `make firmware`")
+    built = [release for release in RELEASES if folder(release).is_dir()]
+    return program((built or RELEASES)[0])
+
+
+def program(release: Release) -> MicroPython:
+    """The program of this release; FetchError, saying what to do, if it is not built."""
+    if not folder(release).is_dir():
+        raise FetchError(
+            f"there is no MicroPython {release.name} with a board's memory: run `make firmware`"
+        )
+    return probe([str(folder(release) / _PROGRAM)])
 
 
 def folder(release: Release) -> Path:

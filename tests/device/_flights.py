@@ -5,7 +5,6 @@ import data_chains as chains
 from ats_trust.bundle import name_keys
 from ats_trust.flight import Flight
 
-
 EC_KEYS = b"".join([name_keys(each) for each in (chains.LEAF, chains.EC_INT, chains.EC_CROSS)])
 RSA_KEYS = b"".join([name_keys(each) for each in (chains.RSA_LEAF, chains.RSA_INT)])
 
@@ -45,7 +44,10 @@ def certificate_message(*entries):
 
 def handshake(messages, size):
     """Handshake messages cut into records of this size."""
-    return b"".join([record(22, messages[i : i + size]) for i in range(0, len(messages), size)])
+    cut = bytearray()
+    for start in range(0, len(messages), size):
+        cut += record(22, messages[start : start + size])
+    return bytes(cut)
 
 
 def alert(level, number):
@@ -69,15 +71,16 @@ class Raw:
             self.pieces.pop(0)
         if not self.pieces:
             return 0
-        piece = self.pieces[0]
+        piece = self.pieces.pop(0)
         if piece is None or isinstance(piece, Exception):
-            self.pieces.pop(0)
             if piece:
                 raise piece
             return None
         count = min(len(buffer), len(piece))
         buffer[:count] = piece[:count]
-        self.pieces[0] = piece[count:]
+        if count < len(piece):
+            # A view, for what is left of a long piece is not to be copied for each byte.
+            self.pieces.insert(0, memoryview(piece)[count:])
         return count
 
     def write(self, data):

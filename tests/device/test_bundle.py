@@ -18,6 +18,7 @@ from _made import (
     trimmed,
     write,
 )
+from _pace import paced
 
 from ats_trust.bundle import LEAF_ECDSA, LEAF_RSA, MAX_SIZE, Bundle, name_keys
 from ats_trust.der import DerError
@@ -200,7 +201,7 @@ class TestDamage(_Case):
         good = bundle((0x12, _EC))
         data = bytearray(good)
         path = write(self, good)
-        for position in range(len(data)):
+        for position in paced(range(len(data))):
             for change in (0x01, 0x80, 0xFF):
                 data[position] ^= change
                 with open(path, "wb") as file:
@@ -213,7 +214,7 @@ class TestDamage(_Case):
         """A bundle that is cut off anywhere is refused."""
         good = bundle((0x12, _EC))
         path = write(self, b"")
-        for size in range(len(good)):
+        for size in paced(range(len(good))):
             with open(path, "wb") as file:
                 file.write(good[:size])
             refusal(self, BundleError, "bundle_damaged", Bundle, path)
@@ -321,8 +322,10 @@ class TestDamage(_Case):
 
     def test_uses(self):
         """A use needs a leaf key type and a role, and no bit without a meaning."""
+        path = write(self, b"")
         for use in range(128):
-            path = write(self, bundle((use, _EC)))
+            with open(path, "wb") as file:
+                file.write(bundle((use, _EC)))
             if use & 3 and use & 0x70 and not use & 0x0C:
                 self.assertEqual(Bundle(path).uses, bytes([use]))
             else:

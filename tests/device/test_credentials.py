@@ -23,6 +23,7 @@ from _made import (
     sequence,
     write,
 )
+from _pace import paced
 
 from ats_trust.credentials import Files
 from ats_trust.errors import ConfigError
@@ -175,12 +176,12 @@ class TestMistakes(_Case):
         """A file cut off at any place is refused, PEM or DER."""
         text = pem("RSA PRIVATE KEY", rsa_key())
         for whole, end in ((text, text.find(b"END")), (rsa_key(), None), (ec_key(), None)):
-            for size in range(1, end or len(whole), 7):
+            for size in paced(range(1, end or len(whole), 7)):
                 self.refused(_RSA_CERT, whole[:size], "key=")
         certificate = pem("CERTIFICATE", _RSA_CERT)
-        for size in range(1, len(certificate) - 28, 3):
+        for size in paced(range(1, len(certificate) - 28, 3)):
             self.refused(certificate[:size], rsa_key(), "cert=")
-        for size in range(1, len(_RSA_CERT)):
+        for size in paced(range(1, len(_RSA_CERT))):
             self.refused(_RSA_CERT[:size], rsa_key(), "cert=")
 
     def test_no_end_line(self):
@@ -287,7 +288,13 @@ class TestMistakes(_Case):
     def test_too_large(self):
         """Files of more than any real one has are refused before they are decoded."""
         huge = sequence(integer(1), element(0x04, bytes(13000)))
-        for source in (huge, pem("PRIVATE KEY", huge), b"x\n" * 20000, b"x" * 40000):
+        for make in (
+            lambda: huge,
+            lambda: pem("PRIVATE KEY", huge),
+            lambda: b"x\n" * 8500,
+            lambda: b"x" * 17000,
+        ):
+            source = make()
             self.refused(_RSA_CERT, source, "key=", "too large")
             self.refused(write(self, source), rsa_key(), "cert=", "too large")
 
@@ -312,7 +319,7 @@ class TestMistakes(_Case):
         """A changed byte of a key never gives more than a key or a ConfigError."""
         for whole in (rsa_key(), pkcs8(EC_PUBLIC_KEY + PRIME256V1, ec_key(curve=None))):
             data = bytearray(whole)
-            for position in range(len(data)):
+            for position in paced(range(len(data))):
                 for change in (0x01, 0x80, 0xFF):
                     data[position] ^= change
                     try:

@@ -15,6 +15,7 @@ from _made import (
     sequence,
     write,
 )
+from _pace import paced
 
 from ats_trust.credentials import load_device
 from ats_trust.errors import ConfigError
@@ -61,7 +62,7 @@ class TestBlob(unittest.TestCase):
         good = blob(_CERT, rsa_key(b"\x12"))
         data = bytearray(good)
         path = write(self, good)
-        for position in range(len(data)):
+        for position in paced(range(len(data))):
             for change in (0x01, 0x80, 0xFF):
                 data[position] ^= change
                 with open(path, "wb") as file:
@@ -74,7 +75,7 @@ class TestBlob(unittest.TestCase):
         """A blob that is cut off anywhere, or goes on, is refused."""
         good = blob(_CERT, _KEY)
         path = write(self, b"")
-        for size in range(len(good)):
+        for size in paced(range(len(good))):
             with open(path, "wb") as file:
                 file.write(good[:size])
             refusal(self, ConfigError, "bad_credentials", load_device, path)

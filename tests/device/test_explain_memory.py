@@ -2,9 +2,11 @@
 
 import unittest
 
+import _pace
 import data_chains as chains
 import data_roots as roots
 from _made import trimmed
+from _pace import paced
 from _states import (
     CHAIN,
     EC,
@@ -117,7 +119,7 @@ class TestMemory(Case):
         """A chain whose signatures are good after all was refused for lack of memory."""
         flight = flight_of(chain=CHAIN)
         forged = chains.LEAF[:-1] + bytes([chains.LEAF[-1] ^ 1])
-        for ample in (True, False, None):
+        for ample in paced((True, False, None)):
             judge = judge_of(EC, chains.EC_INT, chains.LEAF, accepted=True, ample=ample)
             self.check((HeapError, "heap", "certificate"), flight=flight, judge=judge)
             judge = judge_of(EC, chains.EC_INT, forged, accepted=True, ample=ample)
@@ -211,12 +213,15 @@ class TestAll(unittest.TestCase):
             judge_of(accepted=True, ample=False),
         ]
         finds = (find_of(), find_of(EC), lambda chain: [RSA])
-        for error in errors:
-            for flight in flights:
-                for judge in judges:
-                    for find in finds:
-                        self.one(error, flight, judge, find)
-        self.assertGreater(len(self.codes), 8)
+        for states in paced(
+            (error, flight, judge, find)
+            for error in errors
+            for flight in flights
+            for judge in judges
+            for find in finds
+        ):
+            self.one(*states)
+        self.assertGreater(len(self.codes), 8 // _pace.stride)
         for code in self.codes:
             self.assertTrue(TrustError(code).remedy, code)
 

@@ -5,6 +5,7 @@ import unittest
 import data_chains as chains
 from _flights import (
     EC_KEYS,
+    Raw,
     alert,
     certificate_message,
     entry,
@@ -14,6 +15,7 @@ from _flights import (
     records,
     seen,
 )
+from _pace import paced
 from data_flights import EC_FLIGHT
 
 _HELLO = records(EC_FLIGHT)[0]
@@ -81,7 +83,7 @@ class TestMalformed(unittest.TestCase):
     def chain(self, data):
         """The chain seen in these handshake messages; nothing raised, nothing kept as a fault."""
         result = None
-        for size in (1, 5, 100000):
+        for size in paced((10000, 5, 1)):
             flight = seen(_HELLO + record(22, data), size)
             self.assertIsNone(flight.fault)
             self.assertLessEqual(len(flight.calls), 1)
@@ -117,7 +119,7 @@ class TestMalformed(unittest.TestCase):
 
     def test_every_cut(self):
         """A certificate that is cut off in the list gives its names, or zeros."""
-        for size in range(1, len(chains.LEAF), 5):
+        for size in paced(range(1, len(chains.LEAF), 5)):
             found = self.chain(certificate_message(entry(chains.LEAF[:size])))
             self.assertIn(found, (bytes(16), EC_KEYS[:16]))
 
@@ -137,12 +139,13 @@ class TestMalformed(unittest.TestCase):
 
     def test_huge(self):
         """A chain above sixteen kilobytes, in many records, is measured, not kept."""
-        odd = entry(bytes(9000))
-        data = certificate_message(entry(chains.LEAF), odd, odd)
-        flight = seen(_HELLO + handshake(data, 16384))
+        leaf, odd = entry(chains.LEAF), entry(bytes(9000))
+        size = len(leaf) + 2 * len(odd)
+        head = b"\x0b" + (size + 3).to_bytes(3, "big") + size.to_bytes(3, "big")
+        cover = b"\x16\x03\x03" + len(odd).to_bytes(2, "big")
+        flight = seen(Raw(_HELLO, record(22, head + leaf), cover, odd, cover, odd))
         self.assertEqual(flight.chain, EC_KEYS[:16] + bytes(32))
-        self.assertEqual(flight.oversized, len(data) - 4)
-        self.assertGreater(flight.oversized, 16384)
+        self.assertEqual(flight.oversized, size + 3)
 
     def test_claimed_lengths(self):
         """A length that is claimed and never comes makes it wait, and reserves nothing."""

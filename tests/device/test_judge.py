@@ -6,6 +6,7 @@ import unittest
 import data_chains as chains
 import data_roots as roots
 from _made import NOW, refusal, trimmed
+from _pace import paced
 
 from ats_trust import judge
 from ats_trust.bundle import name_keys
@@ -338,7 +339,7 @@ class TestMalformed(_Case):
     def test_damaged_leaf(self):
         """A changed byte in the leaf raises nothing but a refusal, whichever it is."""
         data = bytearray(chains.LEAF)
-        for position in range(len(data)):
+        for position in paced(range(len(data))):
             for change in (0x01, 0xFF):
                 data[position] ^= change
                 try:

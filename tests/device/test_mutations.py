@@ -6,6 +6,7 @@ Damage behind a digest would never reach the reader, so most damaged bodies are 
 import hashlib
 import unittest
 
+import _pace
 import data_chains as chains
 import data_roots as roots
 from _flights import Raw, Seen
@@ -65,13 +66,13 @@ class TestMutations(unittest.TestCase):
 
     def tearDown(self):
         # A run in which everything, or nothing, was refused has tested nothing.
-        self.assertGreater(self.values, 20)
-        self.assertGreater(self.refused, 20)
+        self.assertGreater(self.values, 20 // _pace.stride)
+        self.assertGreater(self.refused, 20 // _pace.stride)
 
     def test_der(self):
         """Random bytes are an element or a DerError for each function of the DER reader."""
         mutator = Mutator(1)
-        for _ in range(6000):
+        for _ in _pace.paced(range(6000)):
             data = mutator.damaged(sequence(b"\x02\x01\x05", element(0x17, b"300101000000Z")))
             stop = mutator.below(len(data) + 2)
             start = mutator.below(stop + 1)
@@ -88,7 +89,7 @@ class TestMutations(unittest.TestCase):
             roots.P521,
             trimmed(roots.EC_ROOT),
         )
-        for number in range(3000):
+        for number in _pace.paced(range(3000)):
             data = mutator.damaged(whole[number % len(whole)])
             self.attempt(der.DerError, name_keys, data[: 1 + mutator.below(600)])
             found = self.attempt(der.DerError, Certificate, data)
@@ -116,7 +117,7 @@ class TestMutations(unittest.TestCase):
                 seen.see(memoryview(certificate), 2 - above)
             judged.append(seen.accepted)
 
-        for number in range(2400):
+        for number in _pace.paced(range(2400)):
             leaf, issuer = chains.LEAF, (chains.EC_INT, chains.CONSTRAINED)[number % 2]
             if number % 3:
                 leaf = mutator.damaged(leaf)
@@ -133,7 +134,7 @@ class TestMutations(unittest.TestCase):
         good = bundle((0x12, trimmed(roots.EC_ROOT)), (0x43, trimmed(roots.RSA_ROOT)))
         chain = name_keys(roots.EC_ROOT)
         path = write(self, good)
-        for number in range(3000):
+        for number in _pace.paced(range(3000)):
             if number % 8 == 0:
                 data = mutator.damaged(good)
             else:
@@ -152,7 +153,7 @@ class TestMutations(unittest.TestCase):
         mutator = Mutator(5)
         good = blob(certificate_for(FAKE_MODULUS[:40]), ec_key())
         path = write(self, good)
-        for number in range(3000):
+        for number in _pace.paced(range(3000)):
             if number % 8 == 0:
                 data = mutator.damaged(good)
             else:
@@ -176,7 +177,7 @@ class TestMutations(unittest.TestCase):
             ec_key(),
             pkcs8(EC_PUBLIC_KEY + PRIME256V1, ec_key(curve=None)),
         )
-        for number in range(2400):
+        for number in _pace.paced(range(2400)):
             key = keys[number % 4]
             if number % 3 == 0:
                 key = mutator.damaged(pem("PRIVATE KEY", key))
@@ -191,7 +192,7 @@ class TestMutations(unittest.TestCase):
     def test_flights(self):
         """A damaged flight, in pieces of any size, raises nothing and is passed on unchanged."""
         mutator = Mutator(7)
-        for number in range(1200):
+        for number in _pace.paced(range(1200)):
             data = mutator.damaged((EC_FLIGHT, RSA_FLIGHT)[number % 2])
             flight = Seen(Raw(data))
             size = 1 + mutator.below((8, 600, 5000)[number % 3])

@@ -6,6 +6,7 @@ import unittest
 import data_chains as chains
 import data_roots as roots
 from _made import element, integer, sequence
+from _pace import paced
 from data_signatures import (
     EC_POINT,
     EC_SIGNATURE,
@@ -177,7 +178,7 @@ class TestEcdsa(unittest.TestCase):
     def test_changed(self):
         """A changed bit in r, s, digest or key makes it none."""
         r, s = _pair()
-        for wrong in ((r + 1, s), (r, s + 1), (s, r), (r ^ 1 << 200, s)):
+        for wrong in paced(((r + 1, s), (r, s + 1), (s, r), (r ^ 1 << 200, s))):
             self.assertIs(_ecdsa(sequence(integer(wrong[0]), integer(wrong[1]))), False)
         self.assertIs(_ecdsa(EC_SIGNATURE, digest=bytes(32)), False)
         self.assertIs(_ecdsa(EC_SIGNATURE, key=("secp256r1", _G)), False)
@@ -198,7 +199,7 @@ class TestEcdsa(unittest.TestCase):
             (1 << 4000, 1 << 4000),
         ):
             self.assertIs(_ecdsa(sequence(integer(pair[0]), integer(pair[1]))), False)
-        for pair in ((1, 1), (_N - 1, _N - 1), (1, _N - 1), (r, 1)):
+        for pair in paced(((1, 1), (_N - 1, _N - 1), (1, _N - 1), (r, 1))):
             self.assertIs(_ecdsa(sequence(integer(pair[0]), integer(pair[1]))), False)
 
     def test_negative(self):

@@ -8,50 +8,17 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import pytest
 
+from device_tests import FILES, found_by_cpython
 from interpreters import DEVICE_TESTS, REPOSITORY, TEST_LIBRARY, MicroPython
 
-_FILES = sorted(DEVICE_TESTS.rglob("test*.py"))
 _TIMEOUT = 150  # seconds for one file on one release
 
-_LIST_TESTS = """
-import sys, unittest
 
-def flatten(suite):
-    for item in suite:
-        if isinstance(item, unittest.TestSuite):
-            yield from flatten(item)
-        else:
-            yield item.id()
-
-print(*flatten(unittest.TestLoader().discover(sys.argv[1])), sep="\\n")
-"""
-
-
-@cache
-def found_by_cpython() -> dict[str, set[str]]:
-    """Module name to the IDs (CLASS.METHOD) of the tests in it."""
-    done = subprocess.run(
-        [sys.executable, "-c", _LIST_TESTS, str(DEVICE_TESTS)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=REPOSITORY,
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, set[str]] = {}
-    for test_id in done.stdout.split():
-        module, _, name = test_id.partition(".")
-        assert module != "unittest", f"a device test file can not be imported: {test_id}"
-        found.setdefault(module, set()).add(name)
-    return found
-
-
-@pytest.mark.parametrize("file", _FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_file(
     file: Path, micropython: MicroPython, count_device_run: Callable[[str, int, int], None]
 ) -> None:
@@ -59,12 +26,21 @@ def test_file(
     run_file(file, micropython, micropython.version, count_device_run)
 
 
-@pytest.mark.parametrize("file", _FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_file_with_small_heap(
     file: Path, small_heap: MicroPython, count_device_run: Callable[[str, int, int], None]
 ) -> None:
     """The same on the 32-bit build with a board's TLS, whose sys.platform is a board's."""
     run_file(file, small_heap, f"{small_heap.version} with small heap", count_device_run)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_file_with_oldest_small_heap(
+    file: Path, oldest_small_heap: MicroPython, count_device_run: Callable[[str, int, int], None]
+) -> None:
+    """The same of the oldest release that is supported."""
+    name = f"{oldest_small_heap.version} with small heap"
+    run_file(file, oldest_small_heap, name, count_device_run)
 
 
 def run_file(
@@ -85,7 +61,7 @@ def run_file(
     assert {name for _, name in reported} == found_by_cpython()[file.stem]
 
 
-@pytest.mark.parametrize("file", _FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_file_holds_a_test(file: Path) -> None:
     """A device test file stands directly in tests/device/ and CPython finds a test in it."""
     assert file.parent == DEVICE_TESTS
