@@ -52,7 +52,6 @@ class TrustedStream(io.IOBase):
         """Load the anchor that this chain needs: docs/decisions/0002."""
         anchors = self._context.find(chain)
         gc.collect()  # So that it lies where memory is free first, and leaves what is left whole.
-        self._ample = preflight.ample()
         self._anchors = [hashlib.sha256(anchor).digest() for anchor in anchors]
         while anchors:
             try:
@@ -61,6 +60,8 @@ class TrustedStream(io.IOBase):
                 raise preflight.unless_scarce(
                     BundleError("bundle_useless", "this port can not read one of its roots")
                 )
+        # Last, for where there is not plenty this collects once more.
+        self._ample = preflight.ample()
 
     def _see(self, certificate, depth):
         """The verify_callback."""
