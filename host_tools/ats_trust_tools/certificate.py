@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.utils import CryptographyDeprecationWarning
 
 from ats_trust import der
+from ats_trust_tools import der_tags
 
 from . import der_writer
 from .errors import ToolError
@@ -81,7 +82,7 @@ class Fields:
         return hashlib.sha256(self.public_key).hexdigest()
 
     def _moments(self) -> tuple[datetime, datetime]:
-        start, stop = der.only(self.validity, 0, len(self.validity), der.SEQUENCE)
+        start, stop = der.only(self.validity, 0, len(self.validity), der_tags.SEQUENCE)
         first, start = der.moment(self.validity, start, stop)
         last, start = der.moment(self.validity, start, stop)
         if start != stop:
@@ -91,10 +92,12 @@ class Fields:
 
 def fields(certificate: bytes) -> Fields:
     """Take a DER certificate apart. Raises ats_trust.der.DerError when it is not one."""
-    start, stop = der.only(certificate, 0, len(certificate), der.SEQUENCE)
-    outer = _elements(certificate, start, stop, (der.SEQUENCE, der.SEQUENCE, der.BIT_STRING))
+    start, stop = der.only(certificate, 0, len(certificate), der_tags.SEQUENCE)
+    outer = _elements(
+        certificate, start, stop, (der_tags.SEQUENCE, der_tags.SEQUENCE, der_tags.BIT_STRING)
+    )
     tbs = outer[0]
-    start, stop = der.only(tbs, 0, len(tbs), der.SEQUENCE)
+    start, stop = der.only(tbs, 0, len(tbs), der_tags.SEQUENCE)
     version = 1
     if tbs[start : start + 1] == b"\xa0":
         _, inner, end = der.header(tbs, start, stop)
@@ -102,7 +105,7 @@ def fields(certificate: bytes) -> Fields:
         if after != end or value not in (1, 2):
             der.fail("certificate version")
         version, start = value + 1, end
-    inner_tags = (der.INTEGER,) + 5 * (der.SEQUENCE,)
+    inner_tags = (der_tags.INTEGER,) + 5 * (der_tags.SEQUENCE,)
     serial, algorithm, issuer, validity, subject, key = _elements(tbs, start, stop, inner_tags)[:6]
     start += sum(map(len, (serial, algorithm, issuer, validity, subject, key)))
     rest: dict[int, bytes] = {}

@@ -9,7 +9,7 @@ what is written here is always checked by the very code that boards run.
 import hashlib
 from datetime import UTC, datetime
 
-from ats_trust import der
+from ats_trust_tools import der_tags
 
 
 def element(tag: int, *parts: bytes) -> bytes:
@@ -24,29 +24,29 @@ def element(tag: int, *parts: bytes) -> bytes:
 
 def sequence(*parts: bytes) -> bytes:
     """Return a SEQUENCE of elements that are encoded already."""
-    return element(der.SEQUENCE, *parts)
+    return element(der_tags.SEQUENCE, *parts)
 
 
 def integer(value: int) -> bytes:
     """Return an INTEGER; negative ones have no use here."""
     if value < 0:
         raise ValueError("a negative INTEGER has no place in these formats")
-    return element(der.INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big"))
+    return element(der_tags.INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big"))
 
 
 def octet_string(value: bytes) -> bytes:
     """Return an OCTET STRING."""
-    return element(der.OCTET_STRING, value)
+    return element(der_tags.OCTET_STRING, value)
 
 
 def utf8_string(value: str) -> bytes:
     """Return a UTF8String."""
-    return element(der.UTF8_STRING, value.encode())
+    return element(der_tags.UTF8_STRING, value.encode())
 
 
 def bit_string(value: bytes) -> bytes:
     """Return a BIT STRING of whole bytes; empty means zero bits."""
-    return element(der.BIT_STRING, b"\0", value)
+    return element(der_tags.BIT_STRING, b"\0", value)
 
 
 def with_digest(body: bytes) -> bytes:
@@ -59,4 +59,4 @@ def generalized_time(moment: datetime) -> bytes:
     if moment.tzinfo is None:
         raise ValueError("a time without a zone is ambiguous")
     text = moment.astimezone(UTC).strftime("%Y%m%d%H%M%SZ")
-    return element(der.GENERALIZED_TIME, text.encode())
+    return element(der_tags.GENERALIZED_TIME, text.encode())

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ats_trust import der
+from ats_trust_tools import der_tags
 
 from .anchor_check import MIN_RSA_BITS
 from .certificate import CURVES, fields, key_name, load
@@ -167,8 +168,8 @@ def _is_certificate(data: bytes) -> bool:
 def _is_der_key(content: bytes) -> bool:
     """Whether DER begins as every plain private key does: SEQUENCE { INTEGER version."""
     try:
-        start, stop = der.only(content, 0, len(content), der.SEQUENCE)
-        return bool(start < stop and content[start] == der.INTEGER)
+        start, stop = der.only(content, 0, len(content), der_tags.SEQUENCE)
+        return bool(start < stop and content[start] == der_tags.INTEGER)
     except der.DerError:
         return False
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ats_trust import bundle as board_bundle
 from ats_trust import credentials, der
+from ats_trust_tools import der_tags
 
 from .bundle import LEAF_BITS, ROLE_BITS
 from .certificate import fields, load, signed_by
@@ -183,14 +184,14 @@ def _shape(content: bytes) -> str:
     """Tell by the first elements what DER this is; "" when it is no bundle, device file or key."""
     try:
         start, stop = der.header(content, 0, len(content))[1:]
-        if content[start] == der.INTEGER:
+        if content[start] == der_tags.INTEGER:
             return "private key"
-        start, stop = der.expect(content, start, stop, der.SEQUENCE)
-        after = der.expect(content, start, stop, der.INTEGER)[1]
+        start, stop = der.expect(content, start, stop, der_tags.SEQUENCE)
+        after = der.expect(content, start, stop, der_tags.INTEGER)[1]
         tag, _, after = der.header(content, after, stop)
-        if tag == der.UTF8_STRING:
+        if tag == der_tags.UTF8_STRING:
             return "device"
-        if tag == der.INTEGER and content[after] == der.GENERALIZED_TIME:
+        if tag == der_tags.INTEGER and content[after] == der_tags.GENERALIZED_TIME:
             return "bundle"
     except (der.DerError, IndexError):
         pass

@@ -9,8 +9,11 @@ Rules kept here (format: docs/bundle-format.md):
 
 import hashlib
 
-from .der import INTEGER, SEQUENCE, DerError, expect, fail, header, integer, moment, only
+from .der import DerError, const, expect, fail, header, integer, moment, only
 from .errors import BundleError, library_file
+
+_INTEGER = const(0x02)
+_SEQUENCE = const(0x30)
 
 LEAF_RSA = 0x01
 LEAF_ECDSA = 0x02
@@ -28,11 +31,11 @@ def name_keys(data):
     pos = 0
     for _ in range(2):
         tag, pos, _ = header(data, pos, stop, False)
-        if tag != SEQUENCE:
+        if tag != _SEQUENCE:
             fail("no certificate")
     if pos < stop and data[pos] == 0xA0:  # The version is absent in version 1.
         pos = header(data, pos, stop)[2]
-    pos = expect(data, pos, stop, INTEGER)[1]
+    pos = expect(data, pos, stop, _INTEGER)[1]
     pos = expect(data, pos, stop)[1]
     keys = b""
     for _ in range(2):
@@ -47,7 +50,8 @@ def name_keys(data):
 class Bundle:
     """A bundle on flash that was whole when it was opened.
 
-    path: str; None at first for the factory's. version: int, rises from bundle to bundle. built_at, not_after: "YYYYMMDDHHMMSS".
+    path: str; None at first for the factory's. version: int, rises from bundle to bundle.
+    built_at, not_after: "YYYYMMDDHHMMSS".
     uses: bytes, one for each anchor: its roles and the leaf key types that it can authenticate.
     Raises BundleError("bundle_missing") or BundleError("bundle_damaged").
     """
@@ -140,10 +144,10 @@ class Bundle:
         try:
             size = file.seek(0, 2)
             file.seek(0)
-            if size > MAX_SIZE or element(SEQUENCE) != size:
+            if size > MAX_SIZE or element(_SEQUENCE) != size:
                 fail("length")
             digest = hashlib.sha256()
-            stop = element(SEQUENCE)
+            stop = element(_SEQUENCE)
             if element() != b"\x02\x01\x01":
                 fail("format")
             data = element()
@@ -154,10 +158,10 @@ class Bundle:
             self.built_at = moment(data, 0, len(data))[0]
             data = element()
             self.not_after = moment(data, 0, len(data))[0]
-            if element(SEQUENCE) != stop or file.tell() == stop:
+            if element(_SEQUENCE) != stop or file.tell() == stop:
                 fail("anchors")
             while file.tell() < stop:
-                end = element(SEQUENCE)
+                end = element(_SEQUENCE)
                 data = element()
                 use = integer(data, 0, len(data))[0]
                 data = element()

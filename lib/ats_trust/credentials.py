@@ -11,21 +11,15 @@ import binascii
 import hashlib
 import io
 
-from .der import (
-    BIT_STRING,
-    INTEGER,
-    OCTET_STRING,
-    OID,
-    SEQUENCE,
-    UTF8_STRING,
-    DerError,
-    expect,
-    fail,
-    header,
-    integer,
-    only,
-)
+from .der import DerError, const, expect, fail, header, integer, only
 from .errors import ConfigError
+
+_INTEGER = const(0x02)
+_BIT_STRING = const(0x03)
+_OCTET_STRING = const(0x04)
+_OID = const(0x06)
+_UTF8_STRING = const(0x0C)
+_SEQUENCE = const(0x30)
 
 
 class Device:
@@ -55,17 +49,17 @@ class Device:
             data = _content(self.path)
             pos, end = only(data, 0, len(data))
             body, stop = expect(data, pos, end)
-            a, b = only(data, stop, end, OCTET_STRING)
+            a, b = only(data, stop, end, _OCTET_STRING)
             if hashlib.sha256(memoryview(data)[pos:stop]).digest() != data[a:b]:
                 fail("damaged: SHA-256 differs")
             number, pos = integer(data, body, stop)
-            a, b = expect(data, pos, stop, UTF8_STRING)
+            a, b = expect(data, pos, stop, _UTF8_STRING)
             port, pos = integer(data, b, stop)
             if number != 1 or not 0 < port < 65536:
                 fail("another format")
-            c, d = expect(data, pos, stop, UTF8_STRING)
+            c, d = expect(data, pos, stop, _UTF8_STRING)
             pos = expect(data, d, stop)[1]
-            e, f = only(data, pos, stop, OCTET_STRING)
+            e, f = only(data, pos, stop, _OCTET_STRING)
             return data[a:b].decode(), port, data[c:d].decode(), data[d:pos], data[e:f]
         except (OSError, ValueError, DerError) as error:  # ValueError: text that is no UTF-8.
             raise _unusable("device file ", self.path, error)
@@ -93,7 +87,7 @@ class Files:
         try:
             certificate = _decoded(source, (b"CERTIFICATE",))
             a, stop = only(certificate, 0, len(certificate))
-            if header(certificate, a, stop)[0] != SEQUENCE:
+            if header(certificate, a, stop)[0] != _SEQUENCE:
                 fail("no certificate (swapped with key=?)")
             argument, source = "key=", self._key
             labels = b"RSA PRIVATE KEY", b"EC PRIVATE KEY", b"PRIVATE KEY"
@@ -112,23 +106,23 @@ def _plain_key(data, curve):
     """
     a, stop = only(data, 0, len(data))
     tag, b, c = header(data, a, stop)
-    if tag == SEQUENCE:
+    if tag == _SEQUENCE:
         # A certificate, or EncryptedPrivateKeyInfo: that ends in OCTET STRING.
-        encrypted = header(data, c, stop)[0] == OCTET_STRING
+        encrypted = header(data, c, stop)[0] == _OCTET_STRING
         fail("encrypted: decrypt it first" if encrypted else "no private key (swapped?)")
     version, b = integer(data, a, stop)
     tag, c, d = header(data, b, stop)
-    if tag == INTEGER:  # PKCS#1, RFC 8017: version, modulus, ...
+    if tag == _INTEGER:  # PKCS#1, RFC 8017: version, modulus, ...
         return data, data[c:d]
-    if tag == SEQUENCE:  # PKCS#8, RFC 5208: version, algorithm, key.
-        a, b = expect(data, c, d, OID)
+    if tag == _SEQUENCE:  # PKCS#8, RFC 5208: version, algorithm, key.
+        a, b = expect(data, c, d, _OID)
         oid = data[a:b]
-        k, m = expect(data, d, stop, OCTET_STRING)
+        k, m = expect(data, d, stop, _OCTET_STRING)
         ec = oid == b"\x2a\x86\x48\xce\x3d\x02\x01"  # id-ecPublicKey; else rsaEncryption.
         if curve is not None or not ec and oid != b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01":
             fail("neither RSA nor EC")
         return _plain_key(data[k:m], data[b:d] if ec else b"")
-    if tag != OCTET_STRING or version != 1:
+    if tag != _OCTET_STRING or version != 1:
         fail("neither RSA nor EC")
     # SEC1, RFC 5915: version, secret, [0] curve, [1] public point.
     public = b""
@@ -138,7 +132,7 @@ def _plain_key(data, curve):
         if tag == 0xA0:
             d = 0  # Nothing to put in.
         elif tag == 0xA1:
-            b, c = only(data, b, pos, BIT_STRING)
+            b, c = only(data, b, pos, _BIT_STRING)
             public = data[b + 1 : c]
     if d:
         if not curve or len(curve) > 100 or stop > 255 - len(curve):

@@ -6,15 +6,17 @@ X.509 needs: definite, minimal lengths and tag numbers below 31. Anything else i
 
 from .errors import TrustError
 
-BOOLEAN = 0x01
-INTEGER = 0x02
-BIT_STRING = 0x03
-OCTET_STRING = 0x04
-OID = 0x06
-UTF8_STRING = 0x0C
-UTC_TIME = 0x17
-GENERALIZED_TIME = 0x18
-SEQUENCE = 0x30
+try:
+    from micropython import const
+except ImportError:  # CPython
+    const = int
+
+# Tags. A compiler of MicroPython puts the number in place of a name that begins with "_".
+_INTEGER = const(0x02)
+_OID = const(0x06)
+_UTC_TIME = const(0x17)
+_GENERALIZED_TIME = const(0x18)
+_SEQUENCE = const(0x30)
 
 
 class DerError(TrustError):
@@ -54,7 +56,7 @@ def header(data, start, stop, whole=True):
     return tag, start, start + length
 
 
-def expect(data, start, stop, tag=SEQUENCE):
+def expect(data, start, stop, tag=_SEQUENCE):
     """Return (value start, value stop) of the element at data[start:stop], which is a `tag`."""
     found, begin, end = header(data, start, stop)
     if found != tag:
@@ -62,7 +64,7 @@ def expect(data, start, stop, tag=SEQUENCE):
     return begin, end
 
 
-def only(data, start, stop, tag=SEQUENCE):
+def only(data, start, stop, tag=_SEQUENCE):
     """As `expect`, and the element must reach exactly to `stop`: nothing may follow it."""
     begin, end = expect(data, start, stop, tag)
     if end != stop:
@@ -70,7 +72,7 @@ def only(data, start, stop, tag=SEQUENCE):
     return begin, end
 
 
-def octets(data, start, stop, tag=OID):
+def octets(data, start, stop, tag=_OID):
     """Return (value as bytes, position after it) of the element at data[start:stop], a `tag`."""
     begin, end = expect(data, start, stop, tag)
     return bytes(data[begin:end]), end
@@ -78,7 +80,7 @@ def octets(data, start, stop, tag=OID):
 
 def integer(data, start, stop):
     """Return (int, position after it) of the non-negative INTEGER at data[start:stop]."""
-    begin, end = expect(data, start, stop, INTEGER)
+    begin, end = expect(data, start, stop, _INTEGER)
     if begin == end or data[begin] > 127:
         fail("integer")
     if data[begin] == 0 and end - begin > 1 and data[begin + 1] < 128:
@@ -94,9 +96,9 @@ def moment(data, start, stop):
     """
     tag, begin, end = header(data, start, stop)
     text = bytes(data[begin : end - 1])
-    if tag == UTC_TIME and len(text) == 12:
+    if tag == _UTC_TIME and len(text) == 12:
         text = (b"20" if text < b"50" else b"19") + text
-    elif tag != GENERALIZED_TIME or len(text) != 14:
+    elif tag != _GENERALIZED_TIME or len(text) != 14:
         fail("time")
     if data[end - 1] != 0x5A or not text.isdigit():
         fail("time")

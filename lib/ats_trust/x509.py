@@ -5,20 +5,13 @@ as long as they do: inside a verify_callback these bytes are gone when the callb
 Malformed bytes raise der.DerError. Signatures are not checked here.
 """
 
-from .der import (
-    BIT_STRING,
-    BOOLEAN,
-    INTEGER,
-    OCTET_STRING,
-    OID,
-    expect,
-    fail,
-    header,
-    integer,
-    moment,
-    octets,
-    only,
-)
+from .der import const, expect, fail, header, integer, moment, octets, only
+
+_BOOLEAN = const(0x01)
+_INTEGER = const(0x02)
+_BIT_STRING = const(0x03)
+_OCTET_STRING = const(0x04)
+_OID = const(0x06)
 
 # Object identifiers, as the content octets of their DER; the first two are common beginnings.
 _RSA = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01"
@@ -45,14 +38,14 @@ class Certificate:
         pos, end = expect(data, start, stop)
         self.tbs = (start, end)
         outer = expect(data, end, stop)[1]
-        a, b = only(data, outer, stop, BIT_STRING)
+        a, b = only(data, outer, stop, _BIT_STRING)
         if a == b or data[a] or b - a > 1025:  # That of the longest key that anyone uses.
             fail("signature")
         self.signature = (a + 1, b)
 
         if data[pos] == 0xA0:
             pos = header(data, pos, end)[2]
-        pos = expect(data, pos, end, INTEGER)[1]
+        pos = expect(data, pos, end, _INTEGER)[1]
         a, b = expect(data, pos, end)
         # RFC 5280, 4.1.1.2: both statements of the algorithm are the same.
         if data[pos:b] != data[end:outer]:
@@ -80,13 +73,13 @@ class Certificate:
         while pos < end:
             a, stop = expect(data, pos, end)
             pos = stop
-            b, a = expect(data, a, stop, OID)
+            b, a = expect(data, a, stop, _OID)
             if a - b == 3 and data[b] == 0x55 and data[b + 1] == 0x1D:
-                if a < stop and data[a] == BOOLEAN:
+                if a < stop and data[a] == _BOOLEAN:
                     a = header(data, a, stop)[2]
                 if data[b + 2] in self.extensions:
                     fail("the same extension twice")
-                self.extensions[data[b + 2]] = only(data, a, stop, OCTET_STRING)
+                self.extensions[data[b + 2]] = only(data, a, stop, _OCTET_STRING)
 
     def _inside(self, number, tag=0x30):
         """Return (start, stop) of what the extension 2.5.29.`number` consists of, or None."""
@@ -100,13 +93,13 @@ class Certificate:
 
     def key_usage(self):
         """Return keyUsage's first octet (0x80 digitalSignature, 0x04 keyCertSign), or None."""
-        span = self._inside(15, BIT_STRING)
+        span = self._inside(15, _BIT_STRING)
         return span and (self.data[span[0] + 1] if span[1] - span[0] > 1 else 0)
 
     def extended_key_usage(self):
         """Return the list of key purposes, each the content octets of an OID, or None."""
         span = self._inside(37)
-        return span and self._values(span, OID)
+        return span and self._values(span, _OID)
 
     def dns_names(self):
         """Return the dNSName entries of subjectAltName as a list of bytes, or None without one."""
@@ -162,7 +155,7 @@ def key(data, start, stop):
     a, stop = only(data, start, stop)
     a, end = expect(data, a, stop)
     oid, a = octets(data, a, end)
-    start, stop = only(data, end, stop, BIT_STRING)
+    start, stop = only(data, end, stop, _BIT_STRING)
     if start == stop or data[start]:
         fail("key")
     if oid == _RSA + b"\x01":

@@ -43,8 +43,8 @@ _ANY_ROLE = 0x70
 
 def _reseal(whole, damage):
     """The file with its body damaged and a digest that fits it."""
-    start, stop = der.only(whole, 0, len(whole), der.SEQUENCE)
-    body = damage(whole[start : der.expect(whole, start, stop, der.SEQUENCE)[1]])
+    start, stop = der.only(whole, 0, len(whole))
+    body = damage(whole[start : der.expect(whole, start, stop)[1]])
     return sequence(body, element(0x04, hashlib.sha256(body).digest()))
 
 

@@ -44,7 +44,7 @@ def _ecdsa(signature, key=_EC_KEY, digest=_DIGEST, algorithm="ecdsa-sha256"):
 
 
 def _pair(signature=EC_SIGNATURE):
-    start, stop = der.only(signature, 0, len(signature), der.SEQUENCE)
+    start, stop = der.only(signature, 0, len(signature))
     r, start = der.integer(signature, start, stop)
     return r, der.integer(signature, start, stop)[0]
 
