@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from compiled_library import compile_library
 from emulated_board import BoardHung, EmulatedBoard, ProgramFailed
-from installed_library import compile_library
 
 from ats_trust_tools.emulate import Emulator
 from conftest import missing
