@@ -60,6 +60,9 @@ refusals: venv micropython ## write docs/refusals.md anew, from a run
 sizes: venv ## bytes of the device library on flash and in memory
 	PYTHONPATH=tests:scripts $(PYTHON_IN_VENV) benchmarks/sizes.py
 
+bench: venv micropython firmware ## measure on the emulated board, write docs/benchmarks.md and its chart
+	PYTHONPATH=tests:tests/boards:scripts $(PYTHON_IN_VENV) benchmarks/bench.py
+
 soak: venv firmware ## long runs with little memory and with very many connections
 	$(PYTHON_IN_VENV) -m pytest -m soak $(ARGS)
 

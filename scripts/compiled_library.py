@@ -47,8 +47,8 @@ def compile_library(folder: Path) -> Path:
 def make_package(place: Path) -> None:
     """Make `place` the compiled library with its manifests. Raises FileExistsError."""
     if place.is_dir():
-        names = {path.name for path in place.iterdir()}
-        foreign = names - {_PACKAGE, _ALL, _DATA} if _ALL in names else names
+        there = {path.name for path in place.iterdir()}
+        foreign = there - {_PACKAGE, _ALL, _DATA} if _ALL in there else there
         if foreign:
             raise FileExistsError(f"{place} holds {min(foreign)}, which is not of a package")
     place.parent.mkdir(parents=True, exist_ok=True)

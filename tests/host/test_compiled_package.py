@@ -107,13 +107,13 @@ def test_install_and_use(package: Path, newest_micropython: MicroPython, tmp_pat
         assert _content(board.flash / "lib" / "ats_trust") == _content(package / "ats_trust")
         done = board.mpremote("exec", _USE)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert done.stdout.split() == ["/lib/ats_trust/__init__.mpy", "5"]
+        assert done.stdout.split() == ["/lib/ats_trust/__init__.mpy", "8883"]
 
 
 _USE = """
 import ats_trust
-from ats_trust.bundle import Bundle
-print(ats_trust.__file__, len(Bundle().uses))
+HOST = "a1b2c3d4e5f6g7-ats.iot.eu-west-1.amazonaws.com"
+print(ats_trust.__file__, ats_trust.context(HOST).port)
 """
 
 
