@@ -28,6 +28,7 @@ from connection_costs import (
     Way,
     costs,
     flash_blocks,
+    installations,
     module_heap,
     prepare,
     roots,
@@ -65,6 +66,7 @@ class _Bench:
         figures: dict[str, Any] = {
             "versions": self._versions(),
             "sizes": compiled.modules,
+            "core": sorted(compiled.core),
             "flash": self._flash(),
         }
         self._tell("preparing the boards")
@@ -93,7 +95,6 @@ class _Bench:
                 pool.shutdown(cancel_futures=True)
                 raise
         figures["modules"] = figures[CHAINS[0]]["five"].pop("modules")
-        figures["core"] = sorted(compiled.core | figures["modules"].keys())
         return figures
 
     def _way(
@@ -119,8 +120,11 @@ class _Bench:
 
     def _flash(self) -> dict[str, int]:
         self._tell("flash")
-        with EmulatedBoard(self._folder / "flash", image=self._stock) as board:
-            return flash_blocks(board, self._folder / "flash")
+        found = {}
+        for name, (place, files) in installations(self._folder).items():
+            with EmulatedBoard(self._folder / f"flash-{name}", image=self._stock) as board:
+                found[name] = flash_blocks(board, place, files)
+        return found
 
     def _kept(self, image: firmware.Firmware) -> Path:
         return self._folder / ("frozen" if image is self._frozen else "stock")

@@ -94,7 +94,7 @@ def _targets(figures: Figures) -> str:
             most = round(_SLOWER * _call(hand))
             lines.append(_target(f"{title}: ms to the stream, {how}", _call(mine), most))
     sizes = figures["sizes"]
-    core = sum(sizes[name][1] for name in map(_short, figures["core"]))
+    core = sum(sizes[name][1] for name in _core(figures))
     lines.append(_target(".mpy of what a connection imports", core, _CORE_MOST))
     lines.append(_target(".mpy of all modules", sum(m for _, m in sizes.values()), _ALL_MOST))
     table = _table(["target, in bytes or ms", "at most", "reached", ""], lines)
@@ -131,14 +131,13 @@ def _chain_table(ways: dict[str, Figures]) -> str:
 def _module_table(figures: Figures) -> str:
     sizes = figures["sizes"]
     heap = {_short(name): size for name, size in figures["modules"].items()}
-    core = set(map(_short, figures["core"]))
     lines = [
         [name, _number(source), _number(mpy), _number(heap[name]) if name in heap else ""]
         for name, (source, mpy) in sizes.items()
     ]
     total = [sum(column) for column in zip(*sizes.values(), strict=True)]
     lines.append(["**all**", _number(total[0]), _number(total[1]), _number(sum(heap.values()))])
-    needed = [sum(sizes[name][i] for name in core) for i in (0, 1)]
+    needed = [sum(sizes[name][i] for name in _core(figures)) for i in (0, 1)]
     lines.append(["**what a connection imports**", *map(_number, needed), ""])
     return _table(["module", "source", ".mpy", "heap"], lines)
 
@@ -151,6 +150,11 @@ def _flash_table(flash: dict[str, int]) -> str:
         "root": "by hand: one root",
     }
     return _table(["", "blocks"], [[text, str(flash[name])] for name, text in names.items()])
+
+
+def _core(figures: Figures) -> set[str]:
+    """The modules that a connection imports, before it or in the handshake."""
+    return {*figures["core"], *map(_short, figures["modules"])}
 
 
 def _short(module: str) -> str:
@@ -201,13 +205,13 @@ with it less the heap kept by hand, and includes code, interned strings and obje
 the module `judge` holds, the checks that Mbed TLS leaves out, is taken off while it is loaded."""
 
 _MODULES = """\
-Bytes; of the compiled files (`-O3`, without line numbers). Heap is what the module holds on the
+Bytes; the .mpy files are those of `make dist`. Heap is what the module holds on the
 board after a connection has imported it: code, objects, and its share of the tables of interned
 strings. Empty: a connection does not import it."""
 
 _FLASH = """\
-Blocks of 4 KiB on the board's LittleFS, its folder included (two blocks). Frozen, the code is part
-of the firmware."""
+Blocks of 4 KiB on an empty board's LittleFS, as its `statvfs` counts them: four are for the folder
+`/lib/ats_trust`. Frozen, the code is part of the firmware."""
 
 _NOTES = """\
 ## How it is measured

@@ -204,23 +204,24 @@ def module_heap(board: EmulatedBoard, door: Emulator) -> dict[str, int]:
     return {name: held + round(strings * each) for name, (held, strings) in found.items()}
 
 
-def flash_blocks(board: EmulatedBoard, folder: Path) -> dict[str, int]:
-    """Blocks of 4 KiB that each kind of installation takes on an empty board, folder included."""
-    compiled = sorted(compile_library(folder / "mpy").iterdir())
-    places = {
-        "mpy": compiled,
-        "source": [*modules(), *data_files()],
-        "data": data_files(),
+def installations(folder: Path) -> dict[str, tuple[str, list[Path]]]:
+    """What may be put onto a board: for each kind the folder there and the files."""
+    compiled = sorted(compile_library(folder / "installed").iterdir())
+    root = REPOSITORY / "certs_der" / "amazon-root-ca-1.der"
+    return {
+        "mpy": ("/lib/ats_trust", compiled),
+        "source": ("/lib/ats_trust", [*modules(), *data_files()]),
+        "data": ("/lib/ats_trust", data_files()),
+        "root": ("", [root]),
     }
-    used = {}
-    for name, files in places.items():
-        before = _blocks(board)
-        install(board, f"/{name}", *files)
-        used[name] = _blocks(board) - before
+
+
+def flash_blocks(board: EmulatedBoard, place: str, files: list[Path]) -> int:
+    """Blocks of 4 KiB that an installation takes on an empty board."""
+    board.execute("import os\nos.mkdir('/lib')")
     before = _blocks(board)
-    board.copy(REPOSITORY / "certs_der" / "amazon-root-ca-1.der", to="/")
-    used["root"] = _blocks(board) - before
-    return used
+    install(board, place, *files)
+    return _blocks(board) - before
 
 
 def _blocks(board: EmulatedBoard) -> int:
