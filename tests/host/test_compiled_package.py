@@ -117,6 +117,13 @@ print(ats_trust.__file__, ats_trust.context(HOST).port)
 """
 
 
+def test_every_release(package: Path, micropython: MicroPython) -> None:
+    """Each release that is supported can read the compiled files."""
+    done = micropython.run_code(_USE, path=[package])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [f"{package}/ats_trust/__init__.mpy", "8883"]
+
+
 def test_only_data(package: Path, newest_micropython: MicroPython, tmp_path: Path) -> None:
     """For firmware with the code in it, mip copies what is no code."""
     with UnixBoard(newest_micropython, tmp_path / "flash") as board:
