@@ -6,6 +6,7 @@ What depends on how the heap happens to be laid out is either measured in severa
 for every way, or in one that leaves nothing to chance.
 """
 
+import functools
 import json
 import re
 from collections.abc import Callable
@@ -25,14 +26,18 @@ from interpreters import REPOSITORY
 
 Chain = Literal["rsa", "ecdsa"]
 CHAINS: tuple[Chain, ...] = ("rsa", "ecdsa")
+# What is measured of each way, in this order.
+STEPS = ("time", "heap kept", "least heap")
 # Layouts of the heap: the seeds that they are drawn with.
-TIME_SEEDS = (1, 2, 3, 4, 5)
-# The least heap that suffices is found to this many bytes; MicroPython's block is 16.
+TIME_SEEDS = (1, 2, 3, 4, 5, 6, 7)
+# The least heap that suffices is looked for in steps of so many bytes; MicroPython's block is 16.
 RESOLUTION = 256
+# So many bytes more must suffice as well: a little more may not, since buffers then lie otherwise.
+STEADY = 4 * RESOLUTION
 # Measured and reported apart from what the library holds otherwise.
 JUDGE = "ats_trust.judge"
 # What the arithmetic of a handshake takes for a moment, about: where the search begins.
-_TRANSIENT = 8 * 1024
+_TRANSIENT = 6 * 1024
 _LEAST_EVER, _MOST_EVER = 22 * 1024, 100 * 1024
 # Before /lib in the path, where other tests keep programs of theirs.
 _PROGRAMS = "/measuring"
@@ -109,9 +114,6 @@ def arguments(way: Way, door: Emulator) -> str:
     return f"{way.call!r}, {door.host!r}, {door.port}, {way.roots!r}"
 
 
-STEPS = ("time", "heap kept", "least heap")
-
-
 def costs(
     board: EmulatedBoard, door: Emulator, way: Way, tell: Callable[[str], None]
 ) -> dict[str, Any]:
@@ -141,9 +143,10 @@ def costs(
 
 
 def _least(board: EmulatedBoard, who: str, guess: int) -> int:
-    """The least free heap at the call with which it authenticates, as gc.mem_free() says."""
+    """The least free heap at the call from which on it authenticates, as gc.mem_free() says."""
     there: dict[int, int] = {}
 
+    @functools.cache
     def suffices(free: int) -> bool:
         if not _LEAST_EVER < free < _MOST_EVER:
             raise RuntimeError(f"the least heap is not between {_LEAST_EVER} and {_MOST_EVER}")
@@ -153,7 +156,7 @@ def _least(board: EmulatedBoard, who: str, guess: int) -> int:
 
     # From the guess in growing steps until there is one of each, then halving.
     enough = too_little = 0
-    free, step = guess, 4 * RESOLUTION
+    free, step = guess // RESOLUTION * RESOLUTION, 4 * RESOLUTION
     while not (enough and too_little):
         if suffices(free):
             enough, free = free, free - step
@@ -161,11 +164,16 @@ def _least(board: EmulatedBoard, who: str, guess: int) -> int:
             too_little, free = free, free + step
         step *= 2
     while enough - too_little > RESOLUTION:
-        middle = (too_little + enough) // 2
+        middle = (too_little + enough) // 2 // RESOLUTION * RESOLUTION
         if suffices(middle):
             enough = middle
         else:
             too_little = middle
+    free = enough
+    while free < enough + STEADY:
+        free += RESOLUTION
+        if not suffices(free):
+            enough = free + RESOLUTION  # Which is the next to be tried.
     return there[enough]
 
 
