@@ -5,7 +5,7 @@ from statistics import median_low
 from typing import Any
 
 from bar_chart import Panel, Series, svg
-from connection_costs import CHAINS, JUDGE, RESOLUTION, TIME_SEEDS
+from connection_costs import CHAINS, JUDGE, RESOLUTION, STEADY, TIME_SEEDS
 
 Figures = dict[str, Any]
 
@@ -52,7 +52,12 @@ def chart(figures: Figures) -> str:
 def document(figures: Figures) -> str:
     """The Markdown."""
     parts = [
-        _HEAD.format(versions=figures["versions"], resolution=RESOLUTION, layouts=len(TIME_SEEDS)),
+        _HEAD.format(
+            versions=figures["versions"],
+            resolution=RESOLUTION,
+            steady=STEADY,
+            layouts=len(TIME_SEEDS),
+        ),
         _targets(figures),
     ]
     for chain in CHAINS:
@@ -194,9 +199,10 @@ AWS IoT Core, on loopback. Memory is that of the real firmware, time is the chip
 
 Versions: {versions}.
 
-Bytes of heap are of 16-byte blocks. The least free heap is found to {resolution} bytes. Times are
-of {layouts} layouts of the heap; unverified and with one root, of a single one. Two runs differ by
-a few ms, and by some bytes with the length of the server's ECDSA signatures."""
+Bytes of heap are of 16-byte blocks. The least free heap is looked for in steps of {resolution}
+bytes; up to {steady:,} more suffice too. Times are of {layouts} layouts of the heap; unverified
+and with one root, of a single one. Two runs differ by a step of heap, by two percent of a time, and
+by some bytes with the length of the server's ECDSA signatures."""
 
 _TARGETS = """\
 Free heap is what `gc.mem_free()` says at the call, library imported, against by hand with its one
