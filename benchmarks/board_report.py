@@ -201,8 +201,8 @@ Versions: {versions}.
 
 Bytes of heap are of 16-byte blocks. The least free heap is looked for in steps of {resolution}
 bytes; up to {steady:,} more suffice too. Times are of {layouts} layouts of the heap; unverified
-and with one root, of a single one. Two runs differ by a step of heap, by two percent of a time, and
-by some bytes with the length of the server's ECDSA signatures."""
+and with one root, of a single one. Two runs differ by a step of heap, by two percent of a time,
+and by some bytes with the length of the server's ECDSA signatures."""
 
 _TARGETS = """\
 Free heap is what `gc.mem_free()` says at the call, library imported, against by hand with its one
