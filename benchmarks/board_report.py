@@ -227,8 +227,8 @@ on MicroPython's heap, and every allocation looks for room from the lowest free 
 layout of the heap at the moment of the call decides a part of the time. It is fixed here: a
 program has made 250 objects of 16 to 512 bytes and dropped about half of them, before the imports
 and again after them; sizes and choice are drawn with a seed for each layout, the same for every
-way. The mean is compared, not the median: RSA by hand falls into one of two groups of times, and the
-median jumps from one to the other.
+way. The mean is compared, not the median: RSA by hand falls into one of two groups of times, and
+the median jumps from one to the other.
 
 For the least free heap all memory but one piece is taken, so no hole counts that nothing fits in.
 With the free memory in several pieces the sum says little: whether the large buffers of the TLS
