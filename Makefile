@@ -5,7 +5,7 @@ PYTHON_IN_VENV := .venv/bin/python
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types venv micropython openssl firmware lock manifest refusals sizes soak clean
+.PHONY: help demo test check format lint types venv micropython openssl firmware lock manifest dist refusals sizes bench soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ manifest: venv ## write the factory bundle and package.json anew
 	$(PYTHON_IN_VENV) scripts/factory_bundle.py
 	$(PYTHON_IN_VENV) scripts/mip_manifest.py
 
+dist: venv ## dist/mip: the library compiled, for `mpremote mip install dist/mip/package.json`
+	$(PYTHON_IN_VENV) scripts/compiled_library.py
+
 openssl:
 	@sh scripts/openssl.sh
 
@@ -55,7 +58,10 @@ refusals: venv micropython ## write docs/refusals.md anew, from a run
 	$(PYTHON_IN_VENV) tests/e2e/refusals_page.py
 
 sizes: venv ## bytes of the device library on flash and in memory
-	PYTHONPATH=tests $(PYTHON_IN_VENV) benchmarks/sizes.py
+	PYTHONPATH=tests:scripts $(PYTHON_IN_VENV) benchmarks/sizes.py
+
+bench: venv micropython firmware ## measure on the emulated board, write docs/benchmarks.md and its chart
+	PYTHONPATH=tests:tests/boards:scripts $(PYTHON_IN_VENV) benchmarks/bench.py
 
 soak: venv firmware ## long runs with little memory and with very many connections
 	$(PYTHON_IN_VENV) -m pytest -m soak $(ARGS)

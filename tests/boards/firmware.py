@@ -5,7 +5,8 @@ a hash of everything that decides it, so it is built once per machine and again 
 definition changes. Neither firmware nor foreign source is in the repository.
 
 The same command makes what else the tests of a board need: the emulator (emulator_parts) and a
-MicroPython for this machine with a board's memory (small_heap).
+MicroPython for this machine with a board's memory (small_heap). `make bench` also builds the
+firmware with the device library frozen in, as a user would by manifest.py.
 """
 
 import hashlib
@@ -32,7 +33,10 @@ from micropython_source import (
 )
 
 from fetched import FetchError, cache_root, in_ci, new_folder
+from interpreters import REPOSITORY
 
+# What a user includes in a board's manifest to have the device library in the firmware.
+FROZEN = REPOSITORY / "manifest.py"
 BOARD = Path(__file__).resolve().parent / "EMULATED_PICO"
 _TOOLS = {
     "arm-none-eabi-gcc": "gcc-arm-none-eabi",
@@ -63,7 +67,7 @@ def newest() -> Firmware:
     """The newest release that is built; FetchError, saying what to do, if none is."""
     for release in RELEASES:
         if folder(release).is_dir():
-            return _load(release)
+            return _load(release, folder(release))
     raise FetchError("there is no firmware for the emulated board: run `make firmware`")
 
 
@@ -71,50 +75,73 @@ def oldest() -> Firmware:
     """The oldest release that is supported; FetchError, saying what to do, if it is not built."""
     if not folder(RELEASES[-1]).is_dir():
         raise FetchError("there is no older firmware for the board: run `make firmware`")
-    return _load(RELEASES[-1])
+    return _load(RELEASES[-1], folder(RELEASES[-1]))
 
 
-def folder(release: Release) -> Path:
-    """Where the firmware of a release is, or will be."""
+def folder(release: Release, *, frozen: bool = False) -> Path:
+    """Where the firmware of a release is, or will be. frozen: with the device library in it."""
     inputs = hashlib.sha256(repr((release, SUBMODULES, LIBRARY_SUITE, _RECIPE)).encode())
-    for path in sorted(BOARD.iterdir()):
+    library = [FROZEN, *sorted((REPOSITORY / "lib" / "ats_trust").glob("*.py"))] if frozen else []
+    for path in [*sorted(BOARD.iterdir()), *library]:
         inputs.update(path.name.encode() + b"\0" + path.read_bytes())
-    return cache_root() / f"firmware-rp2-{release.name}-{inputs.hexdigest()[:12]}"
+    kind = "rp2-frozen" if frozen else "rp2"
+    return cache_root() / f"firmware-{kind}-{release.name}-{inputs.hexdigest()[:12]}"
 
 
-def build(release: Release) -> Firmware:
+def build(release: Release, *, frozen: bool = False) -> Firmware:
     """Fetch the sources and build, unless that was done before."""
-    place = folder(release)
+    place = folder(release, frozen=frozen)
     if place.is_dir():
-        return _load(release)
-    say(f"MicroPython {release.name} for the emulated board, once per machine")
+        return _load(release, place)
+    if frozen:
+        say(f"MicroPython {release.name} with the library frozen in, once for each state of it")
+        _drop_old(place)
+    else:
+        say(f"MicroPython {release.name} for the emulated board, once per machine")
     install_tools(_TOOLS)
     origin = sources(release)
     with new_folder(place) as made:
         work = made / "work"
         tree = unpack(origin, work)
-        _compile(tree, work / "build", made / "build.log")
+        board = _frozen_board(work) if frozen else BOARD
+        _compile(tree, work / "build", made / "build.log", board)
         for name in ("firmware.bin", "firmware.elf"):
             shutil.move(work / "build" / name, made / name)
         shutil.copy(origin / PACKAGES, made)
         shutil.rmtree(work)
     say(f"ready: {place / 'firmware.bin'}")
-    return _load(release)
+    return _load(release, place)
 
 
-def _load(release: Release) -> Firmware:
-    place = folder(release)
+def _drop_old(place: Path) -> None:
+    """Remove all but the newest of the frozen firmware for earlier states of the library."""
+    pattern = place.name.rpartition("-")[0] + "-" + "[0-9a-f]" * 12
+    older = sorted(place.parent.glob(pattern), key=lambda path: path.stat().st_mtime)
+    for path in older[:-1]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _frozen_board(work: Path) -> Path:
+    """A copy of the board definition whose manifest has the device library in it as well."""
+    board = work / BOARD.name
+    shutil.copytree(BOARD, board)
+    with (board / "manifest.py").open("a") as manifest:
+        manifest.write(f"include({str(FROZEN)!r})\n")
+    return board
+
+
+def _load(release: Release, place: Path) -> Firmware:
     image, elf = place / "firmware.bin", place / "firmware.elf"
     return Firmware(release.name, image, elf, packages(place))
 
 
-def _compile(tree: Path, out: Path, log: Path) -> None:
+def _compile(tree: Path, out: Path, log: Path, board: Path) -> None:
     jobs = f"-j{os.cpu_count() or 1}"
     port = tree / "ports/rp2"
     settings = {
-        "MICROPY_BOARD": BOARD.name,
-        "MICROPY_BOARD_DIR": str(BOARD),
-        "USER_C_MODULES": str(BOARD / "micropython.cmake"),
+        "MICROPY_BOARD": board.name,
+        "MICROPY_BOARD_DIR": str(board),
+        "USER_C_MODULES": str(board / "micropython.cmake"),
         "PICO_NO_PICOTOOL": "1",
     }
     definitions = [f"-D{name}={value}" for name, value in settings.items()]

