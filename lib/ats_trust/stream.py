@@ -40,7 +40,7 @@ class TrustedStream(io.IOBase):
         """context: the TrustedContext. sock: see there. Nothing is sent yet."""
         self._context = context  # None once the handshake is over.
         self._flight = Flight(sock, self._load)
-        self._tls = context.native()
+        self._tls = context._native()
         self._tls.verify_callback = self._see
         # What comes now stays: it shall lie close together, with no garbage in between.
         preflight.check_heap()
@@ -50,7 +50,7 @@ class TrustedStream(io.IOBase):
 
     def _load(self, chain):
         """Load the anchor that this chain needs: docs/decisions/0002."""
-        anchors = self._context.find(chain)
+        anchors = self._context._find(chain)
         gc.collect()  # So that it lies where memory is free first, and leaves what is left whole.
         self._anchors = [hashlib.sha256(anchor).digest() for anchor in anchors]
         while anchors:
@@ -67,7 +67,7 @@ class TrustedStream(io.IOBase):
         """The verify_callback."""
         try:
             if not self._judge:
-                self._judge = self._context.judge(self._anchors)
+                self._judge = self._context._judge(self._anchors)
                 self._flight.links = self._judge.links
             self._judge.see(certificate, depth)
             return 0
@@ -80,8 +80,12 @@ class TrustedStream(io.IOBase):
 
         Raises TrustError when it is not, OSError when the network fails; then all is closed.
         """
-        if self._error:
-            self._raise_again()
+        error = self._error
+        if isinstance(error, TrustError):
+            # A copy: each raise of one object makes its traceback longer, and clients loop.
+            raise type(error)(error.code, error.detail, error.stage)
+        if error:
+            raise type(error)(*error.args)
         if not self._context:
             return True
         self._more = True
@@ -102,12 +106,14 @@ class TrustedStream(io.IOBase):
 
     def _check(self, count):
         """The handshake has ended: what must now be so, or the connection is not used."""
-        if self._refusal or not self._judge or not self._judge.accepted or count is not None:
+        if (
+            self._refusal
+            or not self._judge
+            or not self._judge.accepted
+            or count is not None
+            or "-ECDHE-" not in self._secured.cipher()[0]
+        ):
             raise PeerRejected("protocol_error", "the handshake ended unverified", "handshake")
-        if "-ECDHE-" not in self._secured.cipher()[0]:
-            raise PeerRejected(
-                "protocol_error", "a cipher suite that was not offered", "handshake"
-            )
 
     def _refused(self, error):
         """Close everything and return the error that says why, now and from now on."""
@@ -124,23 +130,13 @@ class TrustedStream(io.IOBase):
                 judge = self._judge or Judge(self._context.host, "")
                 judge.ample = self._ample
                 refusals = [refusal] if refusal else []
-                self._error = explain(error, self._flight, judge, refusals, self._context.find)
+                self._error = explain(error, self._flight, judge, refusals, self._context._find)
             except MemoryError:
                 self._error = HeapError("heap", "after the handshake failed")
             except TrustError as worse:
                 self._error = worse
         self._settle()
         return self._error
-
-    def _raise_again(self):
-        """Raise a copy of the error that ended the connection.
-
-        Each raise of one object makes its traceback longer, and clients call in a loop.
-        """
-        error = self._error
-        if isinstance(error, TrustError):
-            raise type(error)(error.code, error.detail, error.stage)
-        raise type(error)(*error.args)
 
     def _settle(self):
         """The handshake is over: drop what only it needed."""
@@ -180,18 +176,19 @@ class TrustedStream(io.IOBase):
         if got:
             self._answered = True
         elif got == nothing and self._spoken and not self._answered and (not args or args[0]):
-            raise self._turned_away(None)
+            raise self._turned_away("it hung up without an answer to the first message")
         return got
 
     def _turned_away(self, error):
-        """Tell a server that refuses this client from a network that fails."""
-        code = error.args[0] if error and error.args else 0
-        if error is None or not self._answered and code == -0x7780:
-            if error is None:
-                detail = "it hung up without an answer to the first message"
-            else:
-                detail = "it ended the connection with an alert"
-            self._error = ClientRefused("client_refused", detail, "application")
+        """Tell a server that refuses this client from a network that fails.
+
+        error: an OSError, or a str that says how the server did it.
+        """
+        code = error.args[0] if isinstance(error, OSError) and error.args else 0
+        if code == -0x7780 and not self._answered:
+            error = "it ended the connection with an alert"
+        if isinstance(error, str):
+            self._error = ClientRefused("client_refused", error, "application")
             self._close()
             return self._error
         # MicroPython up to 1.25 passes on what `Flight` gave for the socket's error: the negative.

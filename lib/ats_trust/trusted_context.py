@@ -119,17 +119,17 @@ class TrustedContext:
             close(sock)
             raise
 
-    # For TrustedStream:
+    # For TrustedStream, which is the other half of this:
 
-    def find(self, chain):
+    def _find(self, chain):
         """Return the anchors that can end this chain of name keys: see Bundle.find."""
         return self._bundle.find(chain, self._roles)
 
-    def judge(self, anchors):
+    def _judge(self, anchors):
         """Return a Judge for a chain that must end in one of these anchors, by SHA-256."""
         return Judge(self._host, preflight.check_clock(self._bundle), self._pins, anchors)
 
-    def native(self):
+    def _native(self):
         """Return a new tls.SSLContext that can only verify."""
         if not hasattr(tls.SSLContext, "load_verify_locations"):
             raise ConfigError("no_verification", "the TLS of this port never verifies")

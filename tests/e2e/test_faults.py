@@ -42,7 +42,7 @@ def meet(doors: Doors, interpreter: Interpreter, fault: str, name: str | None) -
 def test_exceptions_with_an_impostor(doors: Doors, interpreter: Interpreter, fault: str) -> None:
     """No exception inside the library makes it accept an impostor."""
     reports = meet(doors, interpreter, fault, _IMPOSTOR)
-    assert len(reports) >= 30
+    assert len(reports) >= 15
     assert [key for key, report in reports.items() if report["class"] == "accepted"] == []
 
 

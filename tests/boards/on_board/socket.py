@@ -1,7 +1,7 @@
 """`socket` for the emulated board, which has no radio: TCP to the emulator's host, as a client.
 
 Every address is the host's loopback. It stands in the place of MicroPython's own, so that
-ats_trust.link, which imports it, can be imported.
+ats_trust.aio, which imports it, can be imported.
 """
 
 import hostlink

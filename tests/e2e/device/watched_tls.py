@@ -51,6 +51,7 @@ class _Watched:
     CERT_NONE = tls.CERT_NONE
     CERT_OPTIONAL = tls.CERT_OPTIONAL
     CERT_REQUIRED = tls.CERT_REQUIRED
+    SocketStream = getattr(tls, "SocketStream", None)  # Of the stand-in on CPython.
 
 
 def provide(context_class):
