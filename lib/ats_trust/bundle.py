@@ -20,12 +20,19 @@ LEAF_ECDSA = 0x02
 MAX_SIZE = 8192
 
 
+def name_key(name):
+    """Return the 8 bytes under which a Name is looked up, the first of its SHA-256.
+
+    name: bytes-like DER. Enough to find an anchor; nothing is trusted for having it.
+    """
+    return hashlib.sha256(name).digest()[:8]
+
+
 def name_keys(data):
-    """Return the keys of a certificate's issuer and of its subject, 8 bytes each, joined.
+    """Return the `name_key` of a certificate's issuer and that of its subject, joined.
 
     data: bytes-like DER, a certificate or its first part, as long as it holds both names.
-    A key is the first part of the name's SHA-256: enough to look it up. Nothing is trusted for
-    having it. Raises DerError.
+    Raises DerError.
     """
     stop = len(data)
     pos = 0
@@ -41,7 +48,7 @@ def name_keys(data):
     for _ in range(2):
         start = pos
         pos = expect(data, pos, stop)[1]
-        keys += hashlib.sha256(data[start:pos]).digest()[:8]
+        keys += name_key(data[start:pos])
         if not keys[8:]:
             pos = expect(data, pos, stop)[1]  # Validity is between the two.
     return keys

@@ -12,7 +12,7 @@ Rules kept here:
 
 import hashlib
 
-from .bundle import name_keys
+from .bundle import name_key
 from .errors import ConfigError, PeerRejected
 from .preflight import date
 from .x509 import Certificate
@@ -60,7 +60,10 @@ class Judge:
         a, b = certificate.tbs
         digest = hashlib.sha256(data[a:b]).digest()
         a, b = certificate.signature
-        self.links.append((name_keys(data), certificate.algorithm, digest, bytes(data[a:b]), spki))
+        keys = b""
+        for start, stop in (certificate.issuer, certificate.subject):
+            keys += name_key(data[start:stop])
+        self.links.append((keys, certificate.algorithm, digest, bytes(data[a:b]), spki))
         if first:
             self._anchored = depth > 0 and hashlib.sha256(data).digest() in self.anchors
         if not self._anchored:

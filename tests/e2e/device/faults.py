@@ -54,7 +54,7 @@ def exceptions_around_the_judge(job):
         (flight.Flight, "_feed"),
         (flight.Flight, "_enter"),
         (flight.Flight, "_note"),
-        (judge, "name_keys"),
+        (judge, "name_key"),
         (preflight, "check_clock"),
         (preflight, "check_heap"),
         (preflight, "ample"),
