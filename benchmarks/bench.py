@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from importlib.metadata import version
@@ -54,7 +55,7 @@ class _Bench:
         self._frozen = firmware.build(release, frozen=True)
         self._steps = itertools.count(1)
         # All ways, one of them frozen as well, for each chain; and before them the preparations.
-        self._total = 2 + len(CHAINS) * (len(WAYS) + 1) * len(STEPS)
+        self._total = 2 + len(CHAINS) * (len(WAYS) + 1) * (len(STEPS) + 1)
         self._lock = threading.Lock()
 
     def measure(self) -> dict[str, Any]:
@@ -109,6 +110,7 @@ class _Bench:
         """Measure one way with one chain, on a board that is prepared."""
         place = self._folder / f"{chain}-{name}"
         place.mkdir()
+        began = time.monotonic()
         shutil.copy(self._kept(image) / "flash.bin", place)
         with EmulatedBoard(place, image=image) as board:
             board.copy(*files, to="/")
@@ -116,6 +118,8 @@ class _Bench:
             found = costs(board, door, way, lambda what: self._tell(f"{chain}, {name}: {what}"))
             if name == "five" and chain == CHAINS[0]:
                 found["modules"] = module_heap(board, door)
+            speed = board.cycles / (time.monotonic() - began) / 1e6
+        self._tell(f"{chain}, {name}: done, at {speed:.0f} million emulated cycles a second")
         return found
 
     def _flash(self) -> dict[str, int]:
