@@ -20,7 +20,6 @@ from .trim import trim
 FORMAT = 1
 MAX_BYTES = 8192
 MAX_ANCHORS = 16
-MAX_SUBJECT = 400  # A board looks for the subject in the first 512 bytes of an anchor.
 LEAF_BITS = {"rsa": LEAF_RSA, "ecdsa": LEAF_ECDSA}
 ROLE_BITS = {"ats": ROLE_ATS, "legacy": ROLE_LEGACY, "own": ROLE_OWN}
 
@@ -59,12 +58,6 @@ def encode_bundle(anchors: Sequence[Anchor], *, version: int, built_at: datetime
     if not 0 <= version < 1 << 63:
         raise UsageError(f"bundle version {version} is not between 0 and 2**63 - 1")
     certificates = [trim(anchor.certificate) for anchor in anchors]
-    for certificate in certificates:
-        size = len(fields(certificate).subject)
-        if size > MAX_SUBJECT:
-            raise ToolError(
-                f"the name of an anchor is {size} bytes long; boards read at most {MAX_SUBJECT}"
-            )
     not_after = max(fields(certificate).not_after for certificate in certificates)
     if built_at.astimezone(UTC) >= not_after:
         raise ToolError("every anchor of this bundle would have expired when it was built")

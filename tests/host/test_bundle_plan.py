@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +14,6 @@ from ats_trust_tools import der_writer
 from ats_trust_tools.bundle import (
     LEAF_BITS,
     MAX_BYTES,
-    MAX_SUBJECT,
     ROLE_BITS,
     Anchor,
     encode_bundle,
@@ -27,7 +25,7 @@ from ats_trust_tools.plan import Choice, make_plan
 from ats_trust_tools.roots import load_manifest
 from ats_trust_tools.trim import trim
 from interpreters import REPOSITORY
-from made_certificates import DAY, NOW, certificate, name
+from made_certificates import DAY, NOW, certificate
 from shell import Shell
 
 RECOMMENDED = {f"amazon-root-ca-{number}" for number in (1, 2, 3, 4)} | {"starfield-services-g2"}
@@ -321,7 +319,7 @@ def test_what_is_encoded_is_what_a_board_reads(
 
 
 def test_the_limits_of_the_format_are_kept() -> None:
-    """Too many anchors, too many bytes or too long a name is refused before a board meets it."""
+    """Too many anchors or too many bytes are refused before a board meets it."""
     anchor = load_manifest().find("amazon-root-ca-2").anchor
     with pytest.raises(ToolError, match="1 to 16 anchors, not 17"):
         encode_bundle([anchor] * 17, version=1, built_at=NOW)
@@ -329,7 +327,3 @@ def test_the_limits_of_the_format_are_kept() -> None:
         encode_bundle([], version=1, built_at=NOW)
     with pytest.raises(ToolError, match=f"boards read at most {MAX_BYTES}"):
         encode_bundle([anchor] * 12, version=1, built_at=NOW)
-    many = x509.Name(list(name("x" * 64)) * 6)
-    with pytest.raises(ToolError, match=f"boards read at most {MAX_SUBJECT}"):
-        own = Anchor(certificate(many).der, anchor.leaf, frozenset({"own"}))
-        encode_bundle([own], version=1, built_at=NOW)
