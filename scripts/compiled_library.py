@@ -48,10 +48,14 @@ def compile_library(folder: Path) -> Path:
 def make_package(place: Path) -> None:
     """Make `place` the compiled library with its manifests. Raises FileExistsError."""
     if place.is_dir():
-        there = {path.name for path in place.iterdir()}
-        foreign = there - {_PACKAGE, _ALL, _DATA} if _ALL in there else there
+        library = place / _PACKAGE
+        ours = {library, *library.glob("*.mpy"), *(library / file.name for file in data_files())}
+        if library.is_dir():
+            ours |= {place / _ALL, place / _DATA}
+        foreign = set(place.rglob("*")) - ours
         if foreign:
-            raise FileExistsError(f"{place} holds {min(foreign)}, which is not of a package")
+            name = min(foreign).relative_to(place)
+            raise FileExistsError(f"{place} holds {name}, which is not of a package")
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent) as temporary:
         made = Path(temporary) / place.name

@@ -104,11 +104,11 @@ class Bundle:
         return found
 
     def anchors(self):
-        """Return a list of (use, certificate bytes), all anchors in or For tools and tests."""
+        """Return a list of (use, certificate bytes), in order. For tools and tests."""
         return [(use, bytes(certificate)) for use, certificate in self._read()]
 
     def _read(self):
-        """Yield (use, view of the certificate) for every anchor, in or
+        """Yield (use, view of the certificate) for every anchor, in order.
 
         A view is good until the next step. To be exhausted before anything of it is used: damage
         is noticed at the end.

@@ -25,7 +25,7 @@ def library_file(name):
 class TrustError(Exception):
     """The server was not authenticated, or the means to do it are not in order.
 
-    code: str, a stable identifier such as "unknown_issuer" (see `explain` for all).
+    code: str, a stable identifier such as "unknown_issuer" (remedies.txt has all).
     detail: str, what was found in this case.
     stage: str, how far the connection had come: "setup", "hello" (no certificate seen),
         "certificate" (chain received, not authenticated), "handshake" (chain authenticated,

@@ -14,7 +14,7 @@ def explain(error, flight, judge, refusals, find):
     """Return the error to raise for a handshake that ended in `error`.
 
     error: the exception. flight: the Flight. judge: the Judge. refusals: list of exceptions that
-    the verify_callback refused with. find: callable, list of name keys -> list of anchors (DER).
+    the verify_callback refused with. find: callable, bytes of name keys -> list of anchors.
     A TrustError, or an OSError if the network failed before the server was found wanting.
     """
     stage = "handshake" if judge.accepted else "certificate" if flight.chain else "hello"

@@ -28,8 +28,8 @@ _PARTS = b"\x30\x30\xa0\x02\x30\x30\x30\x30"
 class Flight(io.IOBase):
     """Wraps a connected stream socket, or any object with readinto and write.
 
-    on_chain: called once, with `chain`, when the server's Certificate message has passed and
-    before Mbed TLS gets to see its end.
+    on_chain: called with `chain` when the server's Certificate message has passed and before
+    Mbed TLS gets to see its end; again only after an empty one, which Mbed TLS refuses.
     What it saw: chain, the bundle.name_keys of each certificate as presented, leaf first, zeros
     for one that was not understood; oversized, length of a Certificate message that no board can
     read, or 0; not_tls, the first five bytes of a server that does not speak TLS; alert, the

@@ -1,4 +1,4 @@
-"""Endpoint names: each known form to kind, partition, region, port and roots; no other form."""
+"""Endpoint names: each known form to kind, port and roots; no other form."""
 
 import unittest
 

@@ -199,7 +199,7 @@ class TestAll(unittest.TestCase):
         whole = LEAF + INT + name_keys(roots.EC_ROOT)
         flights = [
             flight_of(chain=chain, alert=alert, answered=answered, asked=asked, **more)
-            for chain in ((), (LEAF,), CHAIN, whole, ((b"", b""),), ((b"", b""), INT))
+            for chain in (b"", LEAF, CHAIN, whole, bytes(16), bytes(16) + INT)
             for alert in (None, 40)
             for answered, asked in ((0, False), (1, True))
             for more in ({}, {"eof": True}, {"error": OSError(32)}, {"oversized": 20000})

@@ -145,7 +145,7 @@ class TestMutations(unittest.TestCase):
             if found:
                 self.assertTrue(0 < len(found.uses) <= 4)
                 self.attempt(BundleError, found.find, chain, _ANY_ROLE)
-                self.attempt(BundleError, list, found.anchors())
+                self.attempt(BundleError, found.anchors)
                 self.assertLess(len(found.leaf_types(_ANY_ROLE)), 3)
 
     def test_blobs(self):

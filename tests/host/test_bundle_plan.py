@@ -319,7 +319,7 @@ def test_what_is_encoded_is_what_a_board_reads(
 
 
 def test_the_limits_of_the_format_are_kept() -> None:
-    """Too many anchors or too many bytes are refused before a board meets it."""
+    """Too many anchors or too many bytes are refused before a board meets them."""
     anchor = load_manifest().find("amazon-root-ca-2").anchor
     with pytest.raises(ToolError, match="1 to 16 anchors, not 17"):
         encode_bundle([anchor] * 17, version=1, built_at=NOW)

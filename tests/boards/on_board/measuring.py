@@ -91,7 +91,7 @@ def heap(way, host, port, roots, apart):
     watched = _Watched(raw, apart)
     gc.collect()
     # The measure's own objects are nobody's cost.
-    begin -= begin - result["import"] - gc.mem_free()
+    begin = gc.mem_free() + result["import"]
     context = make(host)
     gc.collect()
     result["context"] = begin - gc.mem_free()
