@@ -88,19 +88,22 @@ class Bundle:
         """
         best = len(chain)
         found = []
-        for use, certificate in self._read():
-            if use & roles:
-                try:
+        entries = self._read()
+        try:
+            for use, certificate in entries:
+                if use & roles:
                     key = name_keys(certificate)[8:]
-                except DerError as error:
-                    raise self._damaged(error.detail)
-                for at in range(0, len(chain), 16):
-                    if at <= best and chain[at : at + 8] == key:
-                        if at < best:
-                            best = at
-                            found = []
-                        found.append(bytes(certificate))
-                        break
+                    for at in range(0, len(chain), 16):
+                        if at <= best and chain[at : at + 8] == key:
+                            if at < best:
+                                best = at
+                                found = []
+                            found.append(bytes(certificate))
+                            break
+        except DerError as error:
+            raise self._damaged(error.detail)
+        finally:
+            entries.close()
         return found
 
     def anchors(self):
@@ -160,11 +163,11 @@ class Bundle:
             data = element()
             if len(data) > 10:  # 63 bits.
                 fail("version")
-            self.version = integer(data, 0, len(data))[0]
+            version = integer(data, 0, len(data))[0]
             data = element()
-            self.built_at = moment(data, 0, len(data))[0]
+            built_at = moment(data, 0, len(data))[0]
             data = element()
-            self.not_after = moment(data, 0, len(data))[0]
+            not_after = moment(data, 0, len(data))[0]
             if element(_SEQUENCE) != stop or file.tell() == stop:
                 fail("anchors")
             while file.tell() < stop:
@@ -180,6 +183,7 @@ class Bundle:
             digest = None
             if file.tell() != stop or element() != expected or file.tell() != size:
                 fail("SHA-256 differs")
+            self.version, self.built_at, self.not_after = version, built_at, not_after
         except DerError as error:
             raise self._damaged(error.detail)
         except OSError as error:

@@ -72,7 +72,8 @@ def explain(error, flight, judge, refusals, find):
             return ClientRefused("client_refused", detail, stage)
         if network:
             return network
-        if high and not flight.answered and not said:
+        # Records and messages out of place are no proof of anything (-0x7200, -0x7700).
+        if high not in (0, 0x7200, 0x7700) and not flight.answered and not said:
             kind = "key_not_proven"
     elif flight.not_tls:
         kind = "not_tls"

@@ -8,7 +8,8 @@ Rules kept here:
 - What passes is never changed, and nothing is decided: Mbed TLS decides.
 - Of a certificate nothing is kept but the keys of its two names, and they are made from the bytes
   as they pass. When the handshake is over this is a plain pass-through.
-- No exception leaves `readinto` or `write`, since Mbed TLS stands between us and the caller.
+- No exception leaves `readinto` or `write`, since Mbed TLS stands between us and the caller; but
+  for those that end the program (KeyboardInterrupt), after which all is closed.
 - What is alive when the chain has passed is heap that the TLS lacks to verify it, and what was
   made in between splits what is free. A generator's frame holds on to all that it worked with.
 """
@@ -136,6 +137,7 @@ class Flight(io.IOBase):
                     have = (have + 1) % 5
                     if not have:
                         left = record[3] << 8 | record[4]
+                        alert = 0
                         if record[0] == 20:  # ChangeCipherSpec
                             encrypted = True
                         if not 20 <= record[0] <= 23 or record[1] != 3:
@@ -150,7 +152,7 @@ class Flight(io.IOBase):
                     if record[0] == 22 and not left:
                         # AES-GCM adds 24 bytes to a record: RFC 5288, 3.
                         sealed -= (record[3] << 8 | record[4]) - 24
-                        self.finished = sealed <= 0
+                        self.finished = self.finished or sealed <= 0
                 elif record[0] == 21:
                     for octet in data[pos:stop]:
                         alert = alert << 8 & 0xFFFF | octet

@@ -50,8 +50,10 @@ class TrustedStream(io.IOBase):
 
     def _load(self, chain):
         """Load the anchor that this chain needs: docs/decisions/0002."""
+        scarce = preflight.ample() is False
         anchors = self._context._find(chain)
-        gc.collect()  # So that it lies where memory is free first, and leaves what is left whole.
+        if scarce:
+            gc.collect()  # So that it lies where memory is free first, and leaves the rest whole.
         self._anchors = [hashlib.sha256(anchor).digest() for anchor in anchors]
         while anchors:
             try:
@@ -60,7 +62,7 @@ class TrustedStream(io.IOBase):
                 raise preflight.unless_scarce(
                     BundleError("bundle_useless", "this port can not read one of its roots")
                 )
-        # Last, for where there is not plenty this collects once more.
+        # Again: now it is what verifying gets. Where it is scarce, this collects once more.
         self._ample = preflight.ample()
 
     def _see(self, certificate, depth):
@@ -135,6 +137,10 @@ class TrustedStream(io.IOBase):
                 self._error = HeapError("heap", "after the handshake failed")
             except TrustError as worse:
                 self._error = worse
+            except BaseException:  # An interrupt: what is left must be no OSError, see errors.
+                self._error = PeerRejected("protocol_error", "interrupted", "handshake")
+                self._settle()
+                raise
         self._settle()
         return self._error
 

@@ -12,8 +12,9 @@ off (docs/decisions/0001). Rules kept here:
 
 import sys
 
-from . import endpoint, preflight  # noqa: F401  See TrustedContext.
+from . import preflight
 from .bundle import LEAF_RSA, Bundle
+from .endpoint import parse
 from .errors import BundleError, ConfigError, HeapError
 from .judge import Judge
 from .stream import TrustedStream, close
@@ -40,8 +41,6 @@ class TrustedContext:
     def __init__(
         self, host, cert=None, key=None, bundle=None, pins=None, port=None, credentials=None
     ):
-        from .endpoint import parse
-
         self._host, kind, usual, self._roles = parse(host)
         self._port = port or usual
         self._bundle = Bundle(bundle)
@@ -58,13 +57,6 @@ class TrustedContext:
             pins = parse_pins(pins)
         self._pins = pins
         preflight.check_clock(self._bundle)
-        if sys.implementation.name == "micropython":
-            # The handshake needs its 2 KB more; another context would load it again.
-            sys.modules.pop("ats_trust.endpoint", None)
-            globals().pop("endpoint", None)
-            package = sys.modules["ats_trust"]
-            if hasattr(package, "endpoint"):
-                del package.endpoint
 
     @property
     def host(self):

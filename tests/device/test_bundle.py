@@ -142,6 +142,18 @@ class TestFind(_Case):
         refusal(self, BundleError, "bundle_damaged", found.find, _key(_EC), ROLE_ATS)
         refusal(self, BundleError, "bundle_damaged", found.anchors)
 
+    def test_damaged_time(self):
+        """What a damaged file says of its time is not believed, not even for the next attempt."""
+        data = bytearray(bundle((0x13, _RSA)))
+        path = write(self, data)
+        found = Bundle(path)
+        at = data.index(BUILT.encode())
+        data[at : at + 4] = b"2046"
+        with open(path, "wb") as file:
+            file.write(data)
+        refusal(self, BundleError, "bundle_damaged", found.find, _key(_RSA), ROLE_ATS)
+        self.assertEqual((found.version, found.built_at, found.not_after), (7, BUILT, END))
+
     def test_no_certificate(self):
         """A sealed bundle with an anchor that has no names is damage, not a miss."""
         found = self.open(bundle((0x12, _EC), (0x12, sequence(sequence(integer(1))))))

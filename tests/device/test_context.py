@@ -5,6 +5,7 @@ import unittest
 
 import _host  # noqa: F401  On a host it puts a `tls` in place.
 
+from ats_trust import explain
 from ats_trust.errors import ConfigError, PeerRejected
 from ats_trust.stream import TrustedStream
 from ats_trust.trusted_context import TrustedContext, connect
@@ -42,18 +43,21 @@ class TestContext(unittest.TestCase):
         self.assertTrue(Socket.closed)
 
 
+class _HungUp(io.IOBase):
+    """A socket whose server hangs up."""
+
+    def readinto(self, buffer):
+        return 0
+
+    def write(self, data):
+        return len(data)
+
+
 class TestAfterRefusal(unittest.TestCase):
     def test_same_error_again(self):
         """Every call gives the error again, each time a new object: a loop must not grow one."""
 
-        class Socket(io.IOBase):
-            def readinto(self, buffer):
-                return 0
-
-            def write(self, data):
-                return len(data)
-
-        stream = TrustedStream(TrustedContext(_HOST), Socket())
+        stream = TrustedStream(TrustedContext(_HOST), _HungUp())
         stream._error = PeerRejected("expired", "of the case", "certificate")
         found = []
         for call in (lambda: stream.write(b"x"), stream.cipher, stream.handshake):
@@ -65,6 +69,21 @@ class TestAfterRefusal(unittest.TestCase):
             )
             found.append(error)
         self.assertFalse(found[0] is found[1] or found[1] is found[2])
+
+    def test_interrupted(self):
+        """If the explanation is interrupted the connection stays refused, by no OSError."""
+
+        def interrupted(*args):
+            raise KeyboardInterrupt
+
+        self.addCleanup(setattr, explain, "explain", explain.explain)
+        explain.explain = interrupted
+        stream = TrustedStream(TrustedContext(_HOST), _HungUp())
+        with self.assertRaises(KeyboardInterrupt):
+            stream.handshake()
+        for _ in range(2):
+            with self.assertRaises(PeerRejected):
+                stream.write(b"x")
 
 
 if __name__ == "__main__":
