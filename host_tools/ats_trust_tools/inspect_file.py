@@ -10,8 +10,8 @@ from typing import Any
 
 from ats_trust import bundle as board_bundle
 from ats_trust import credentials, der
-from ats_trust_tools import der_tags
 
+from . import der_tags
 from .bundle import LEAF_BITS, ROLE_BITS
 from .certificate import fields, load, signed_by
 from .certificate_files import certificates_in

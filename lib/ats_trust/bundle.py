@@ -31,13 +31,12 @@ def name_key(name):
 def name_keys(data):
     """Return the `name_key` of a certificate's issuer and that of its subject, joined.
 
-    data: bytes-like DER, a certificate or its first part, as long as it holds both names.
-    Raises DerError.
+    data: bytes-like DER. Raises DerError.
     """
     stop = len(data)
     pos = 0
     for _ in range(2):
-        tag, pos, _ = header(data, pos, stop, False)
+        tag, pos, _ = header(data, pos, stop)
         if tag != _SEQUENCE:
             fail("no certificate")
     if pos < stop and data[pos] == 0xA0:  # The version is absent in version 1.

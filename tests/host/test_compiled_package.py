@@ -87,7 +87,15 @@ def test_same_bytes_anywhere(
     assert _content(tmp_path / "mip") == _content(package)
 
 
-@pytest.mark.parametrize("kept", ["package.json diary.txt", "ats_trust/__init__.py"])
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "package.json diary.txt",
+        "ats_trust/__init__.py",
+        "package.json",
+        "package.json ats_trust/device.bin",
+    ],
+)
 def test_foreign_folder(tmp_path: Path, kept: str) -> None:
     """A folder that is not an older package is left alone, and the complaint is one sentence."""
     for name in kept.split():

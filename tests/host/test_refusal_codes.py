@@ -41,6 +41,11 @@ def test_every_code_has_a_remedy() -> None:
     # What `explain` decides on stands in no call; its stages have the same form.
     decided = {text for text in _constants(_TREES["explain.py"]) if re.fullmatch("[a-z_]+", text)}
     raised |= decided - {"hello", "certificate", "handshake"}
+    # And those that `judge` takes from a table.
+    tables = [node for node in ast.walk(_TREES["judge.py"]) if isinstance(node, ast.Tuple)]
+    in_tables = set().union(*map(_constants, tables))
+    raised |= {text for text in in_tables if re.fullmatch("[a-z_]+", text)}
+    assert {"expired", "not_yet_valid"} <= raised
     assert len(raised) > 30
     assert raised <= _REMEDIES
 

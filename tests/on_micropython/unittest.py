@@ -198,14 +198,6 @@ def skip(reason):
     return decorate
 
 
-def skipIf(condition, reason):
-    return skip(reason) if condition else lambda what: what
-
-
-def skipUnless(condition, reason):
-    return skipIf(not condition, reason)
-
-
 def main(module="__main__"):
     """Run every test of a module, given by name, and exit with an honest status."""
     sys.exit(0 if run_module(module) else 1)

@@ -1,15 +1,71 @@
-"""The pre-flight: it refuses only when failure is certain, and only where memory is shared."""
+"""The pre-flight: a time that can not be right, or memory that is certain to fail, is refused."""
 
 import gc
 import sys
+import time
 import unittest
 
-from _made import refusal
+from _made import BUILT, END, refusal
 
 from ats_trust import preflight
-from ats_trust.errors import HeapError
+from ats_trust.errors import ClockError, HeapError
 
 _SHARED = ("rp2", "pyboard", "mimxrt")
+
+
+class _Bounds:
+    """What a Bundle says of its time."""
+
+    built_at, not_after = BUILT, END
+
+
+class TestCheck(unittest.TestCase):
+    def test_bounds(self):
+        """Both bounds belong to the plausible time; a second outside of them does not."""
+        for now in (BUILT, "20300601120000", END):
+            self.assertEqual(preflight.check_clock(_Bounds, now), now)
+        for now in ("20251231235959", "20000101000000", "19700101000000"):
+            error = refusal(self, ClockError, "clock_wrong", preflight.check_clock, _Bounds, now)
+            self.assertIn("bundled", error.detail)
+            self.assertIn(now[:4], error.detail)
+        error = refusal(
+            self, ClockError, "clock_wrong", preflight.check_clock, _Bounds, "21000101000000"
+        )
+        self.assertIn("ended", error.detail)
+        self.assertIn("2100", error.detail)
+
+    def test_now(self):
+        """Without a time given, the port's own clock is asked."""
+
+        class Wide:
+            built_at, not_after = "20200101000000", "21000101000000"
+
+        now = preflight.check_clock(Wide)
+        self.assertEqual((len(now), now[:2]), (14, "20"))
+
+    def test_stamp(self):
+        """A moment in the port's epoch becomes fourteen digits that sort as time does."""
+        self.assertEqual(preflight.stamp(0), "%04d0101000000" % time.gmtime(0)[0])
+        self.assertEqual(preflight.stamp(86400 + 3661), "%04d0102010101" % time.gmtime(0)[0])
+        self.assertLess(preflight.stamp(0), preflight.stamp(1))
+
+    def test_date(self):
+        """A stamp is shown to people as a date with hours and minutes."""
+        self.assertEqual(preflight.date("20261123150405"), "2026-11-23 15:04 UTC")
+
+    def test_epoch_2000(self):
+        """On a port that counts from 2000 the same moment gives the same stamp."""
+        offset = 946684800 if time.gmtime(0)[0] == 1970 else 0
+
+        class Since2000:
+            @staticmethod
+            def gmtime(seconds):
+                return time.gmtime(seconds + offset)
+
+        self.addCleanup(setattr, preflight, "time", time)
+        preflight.time = Since2000
+        self.assertEqual(preflight.stamp(0), "20000101000000")
+        self.assertEqual(preflight.stamp(1 << 30), "20340109133704")
 
 
 class _Gc:
