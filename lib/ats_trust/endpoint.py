@@ -81,15 +81,20 @@ def _checked(host):
         _refuse(host, "is a URL: leave out the scheme and the path")
     if ":" in host:
         _refuse(host, "has a colon: give the port by itself")
+    try:
+        octets = host.encode()
+    except UnicodeError:
+        octets = b"?"
+    for octet in octets:
+        # Octets, since MicroPython keeps each character that it hands out for ever (2 KB in all),
+        # and before lower(), which turns the Kelvin sign into a letter.
+        if octet not in (45, 46) and not 48 <= octet <= 57 and not 97 <= octet | 32 <= 122:
+            _refuse(host, "has a character that a host name can not have")
     for label in host.split("."):
         if not label:
             _refuse(host, "has an empty label (a dot too many)")
-        if len(label) > 63 or len(host) > 253 or "-" in (label[0], label[-1]):
+        if len(label) > 63 or len(host) > 253 or label.startswith("-") or label.endswith("-"):
             _refuse(host, "is too long, or has a hyphen at the end of a label")
-        for char in label:
-            # Beyond z are those that lower() could turn into a letter, as it does the Kelvin sign.
-            if char > "z" or not (char.isalpha() or char.isdigit() or char == "-"):
-                _refuse(host, "has a character that a host name can not have")
     # The last label decides: an IPv4 address ends in a number, a top-level domain is none.
     if label.isdigit():
         _refuse(host, "is an IP address: a certificate is checked against a name")

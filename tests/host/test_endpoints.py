@@ -3,6 +3,7 @@
 import pytest
 
 from ats_trust.endpoint import parse
+from ats_trust.errors import ConfigError
 from ats_trust_tools.endpoints import ats_host
 
 _REGIONS = (
@@ -42,3 +43,9 @@ def test_legacy_in_beijing() -> None:
 def test_others(name: str) -> None:
     """Any other name is its own ATS name."""
     assert ats_host(parse(name)) == name
+
+
+def test_half_a_character() -> None:
+    """A host name with what no encoding has, as from a damaged argument, is refused as one."""
+    with pytest.raises(ConfigError, match="a character that a host name can not have"):
+        parse("a\udcffb.example.com")
