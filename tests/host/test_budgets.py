@@ -1,5 +1,6 @@
 """The library and its bundles stay within the sizes that benchmarks/budgets.toml allows."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -39,6 +40,16 @@ def test_figures_of_the_readme(measured: sizes.Sizes) -> None:
     remedies = sizes.REMEDIES.stat().st_size
     for size in (source, remedies, measured.core_mpy, measured.total_mpy):
         assert f"| {size:,} |" in readme, size
+
+
+def test_board_figures_of_the_readme() -> None:
+    """What the README says of a connection on a board is what `make bench` wrote."""
+    readme = (interpreters.REPOSITORY / "README.md").read_text(encoding="utf-8")
+    benchmarks = (interpreters.REPOSITORY / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    rows = [line for line in readme.splitlines() if line.endswith("| `make bench` |")]
+    figures = [figure for row in rows for figure in re.findall(r"\d\d?,\d{3}", row)]
+    assert len(figures) >= 8
+    assert [figure for figure in figures if f"| {figure} |" not in benchmarks] == []
 
 
 def test_heap_before_a_connection(measured: sizes.Sizes) -> None:
