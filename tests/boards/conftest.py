@@ -106,7 +106,7 @@ def empty_board(tmp_path: Path) -> Iterator[EmulatedBoard]:
 
 @pytest.fixture
 def meet(board: EmulatedBoard) -> Callable[..., dict[str, Any]]:
-    """A function (door, roots=..., way="trusted", **options): what the board says of a meeting."""
+    """A function (door, roots=..., **options): what the board says of a meeting."""
     return _meeting_on(board)
 
 
@@ -121,20 +121,18 @@ def _meeting_on(board: EmulatedBoard) -> Callable[..., dict[str, Any]]:
     def meet(
         door: Emulator,
         roots: tuple[str, ...] | None = None,
-        way: str = "trusted",
         clock: bool = True,
         **options: object,
     ) -> dict[str, Any]:
         path = board_files(door, roots)
-        if way == "trusted":
-            options.setdefault("bundle", "/roots.bin")
-            board.copy(path, to="/roots.bin")
+        options.setdefault("bundle", "/roots.bin")
+        board.copy(path, to="/roots.bin")
         if clock:
             board.set_clock()
         arguments = ", ".join(f"{name}={value!r}" for name, value in options.items())
         code = (
             "import json, meeting\n"
-            f"print(json.dumps(meeting.{way}({door.host!r}, {door.port}, {arguments})))"
+            f"print(json.dumps(meeting.trusted({door.host!r}, {door.port}, {arguments})))"
         )
         return dict(json.loads(board.execute(code, fresh=True, timeout=170).splitlines()[-1]))
 

@@ -1,4 +1,4 @@
-"""Runs on the emulated board: one connection over its link, the library's way or by hand.
+"""Runs on the emulated board: one connection over its link, with the library.
 
 Every function prints nothing and returns a dictionary for JSON: `outcome` is "authenticated" or
 the name of the exception; `micros` is emulated time from the call to the authenticated stream.
@@ -54,27 +54,6 @@ def trusted(host, port, free=0, message=b"hello", timeout=None, whole=True, **op
     """Connect with ats_trust. free: bytes of heap left at the call; options: TrustedContext's."""
     from ats_trust import context
 
-    def call(raw):
-        return context(host, **options).wrap_socket(raw, server_hostname=host)
-
-    return _meet(call, port, free, message, timeout, whole)
-
-
-def by_hand(host, port, free=0, message=b"hello", timeout=None, whole=True, root="/root.der"):
-    """The shortest correct code: the C module, one root, CERT_REQUIRED, the host's name."""
-    import tls
-
-    def call(raw):
-        inner = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
-        inner.verify_mode = tls.CERT_REQUIRED
-        with open(root, "rb") as file:
-            inner.load_verify_locations(file.read())
-        return inner.wrap_socket(raw, server_hostname=host)
-
-    return _meet(call, port, free, message, timeout, whole)
-
-
-def _meet(call, port, free, message, timeout, whole):
     raw = hostlink.Link(port)
     if timeout is not None:
         raw.settimeout(timeout)
@@ -85,7 +64,7 @@ def _meet(call, port, free, message, timeout, whole):
     stream = None
     try:
         start = hostlink.micros()
-        stream = call(raw)
+        stream = context(host, **options).wrap_socket(raw, server_hostname=host)
         result["micros"] = hostlink.micros() - start
         left = gc.mem_free()
         gc.collect()
