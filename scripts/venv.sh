@@ -42,6 +42,6 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1
 pip() { .venv/bin/python -m pip "$@"; }
 # The build backend comes first, from the lock: build isolation would fetch an unpinned one.
 pip install -q -c requirements.lock hatchling
-pip install -q -c requirements.lock --no-build-isolation -e '.[emulate,dev]'
+pip install -q -c requirements.lock --no-build-isolation -e '.[dev]'
 touch .venv/installed
 echo "make venv: $(.venv/bin/python --version) in .venv is ready"
