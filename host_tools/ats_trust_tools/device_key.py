@@ -5,16 +5,18 @@ module only as the bytes that a 0600 file gets. The CSR holds the public half al
 with SHA-256, so whoever signs it can see that its sender has the key.
 """
 
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
     PublicFormat,
 )
-from cryptography.x509.oid import NameOID
+
+from . import der_tags
+from .der_writer import bit_string, element, integer, sequence, utf8_string
 
 DeviceKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
@@ -38,10 +40,16 @@ def csr(key: DeviceKey, common_name: str) -> bytes:
 
     AWS IoT Core looks the device up by certificate, never by this name: it is for people. What is
     longer than X.509 allows is cut.
+
+    Written here and not by `cryptography`'s builder, which takes half of the time that a fleet of
+    P-256 keys takes; its reader checks the result in the tests.
     """
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name[:MAX_COMMON_NAME])])
-    request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
-    return request.public_bytes(Encoding.DER)
+    name = utf8_string(common_name[:MAX_COMMON_NAME])
+    subject = sequence(element(der_tags.SET, sequence(_COMMON_NAME, name)))
+    body = sequence(integer(0), subject, public_der(key), _NO_ATTRIBUTES)
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return sequence(body, _ECDSA_SHA256, bit_string(key.sign(body, _ECDSA)))
+    return sequence(body, _RSA_SHA256, bit_string(key.sign(body, PKCS1v15(), hashes.SHA256())))
 
 
 def key_der(key: DeviceKey) -> bytes:
@@ -52,3 +60,12 @@ def key_der(key: DeviceKey) -> bytes:
 def public_der(key: DeviceKey) -> bytes:
     """Return the public half: the DER of its SubjectPublicKeyInfo (RFC 5280)."""
     return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+_ECDSA = ec.ECDSA(hashes.SHA256())
+# Object identifiers, encoded: id-at-commonName (RFC 5280), ecdsa-with-SHA256 (RFC 5758),
+# sha256WithRSAEncryption (RFC 4055) with its NULL.
+_COMMON_NAME = bytes.fromhex("0603550403")
+_ECDSA_SHA256 = sequence(bytes.fromhex("06082a8648ce3d040302"))
+_RSA_SHA256 = sequence(bytes.fromhex("06092a864886f70d01010b0500"))
+_NO_ATTRIBUTES = element(0xA0)  # [0], which RFC 2986 wants although it is empty.

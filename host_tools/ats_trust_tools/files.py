@@ -51,19 +51,19 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, mode: int = 0o64
         raise ToolError(f"can not write {target}: {error.strerror or error}") from None
 
 
-def read_bounded(path: str | os.PathLike[str], what: str) -> bytes:
+def read_bounded(path: str | os.PathLike[str], what: str, limit: int = MAX_INPUT) -> bytes:
     """Return the content of a file that should hold `what`, as "a certificate"; bounded."""
     try:
         with Path(path).open("rb") as stream:
-            data = stream.read(MAX_INPUT + 1)
+            data = stream.read(limit + 1)
     except OSError as error:
         raise ToolError(
             f"can not read {path} ({what} belongs there): {error.strerror or error}"
         ) from None
     if not data:
         raise ToolError(f"{path} is empty; {what} belongs there")
-    if len(data) > MAX_INPUT:
-        raise ToolError(f"{path} is larger than {MAX_INPUT} bytes, so it is not {what}")
+    if len(data) > limit:
+        raise ToolError(f"{path} is larger than {limit} bytes, so it is not {what}")
     return data
 
 

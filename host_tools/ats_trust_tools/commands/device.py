@@ -14,12 +14,13 @@ from ..endpoints import ats_host
 from ..files import read_bounded, refuse_same_file, write_atomically
 from ..inspect_file import explain_device
 from ..roots import load_manifest
+from . import device_fleet
 from .inspect import show
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare `create` and `show FILE`."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="create|show")
+    """Declare `create`, `fleet` and `show FILE`."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="create|fleet|show")
     create = actions.add_parser(
         "create", help="put endpoint, client id, certificate and key into one file"
     )
@@ -43,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="device.bin, mode 0600",
     )
+    device_fleet.add_arguments(
+        actions.add_parser("fleet", help="keys, requests and device files for thousands of things")
+    )
     shown = actions.add_parser("show", help="show a device file; never the key")
     shown.add_argument("file", type=Path)
     shown.add_argument("--json", action="store_true", help="print JSON")
@@ -52,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
     if args.action == "create":
         return _create(args)
+    if args.action == "fleet":
+        return device_fleet.run(args)
     found = explain_device(args.file, load_manifest(), datetime.now(UTC))
     for warning in found["warnings"]:
         output.warn(warning)

@@ -1,0 +1,177 @@
+"""`ats-trust device fleet`: keys, requests and device files for thousands of things."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from .. import output
+from ..arguments import endpoint_host, output_file
+from ..errors import UsageError
+from ..fleet import summary
+from ..fleet.certificates import accept, from_folder, from_results
+from ..fleet.journal import Journal, open_fleet
+from ..fleet.making import make_all, remove_partials
+from ..fleet.registration import PARAMETERS, TEMPLATE, commands
+from ..fleet.things import check_unchanged, read_things
+
+MAX_LISTED = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what to begin from, and the folder."""
+    add = parser.add_argument
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "--csv", metavar="FILE", type=Path, help="the things: make a key and a request for each"
+    )
+    source.add_argument(
+        "--results", metavar="FILE", type=Path, help="RESULTS of AWS's bulk registration"
+    )
+    source.add_argument(
+        "--certs", metavar="FOLDER", type=Path, help="certificates, of a CA of your own"
+    )
+    add(
+        "-o", "--output", metavar="DIR", type=output_file, required=True, help="the fleet's folder"
+    )
+    add("--endpoint", metavar="HOST", type=endpoint_host, help="for all lines that name none")
+    add("--processes", metavar="N", type=int, help="by default one for each core")
+    add("--policy", metavar="NAME", help="a policy at AWS, instead of one made for the fleet")
+    add("--account", metavar="ID", help="AWS account, for the ARNs in the policy")
+    add("--csr-files", action="store_true", help="each request in a file of its own too")
+    add("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what was asked."""
+    _check(args)
+    if args.csv is None:
+        return _complete(args)
+    things = read_things(args.csv, args.endpoint)
+    with open_fleet(args.output, create=True) as journal:
+        check_unchanged(args.csv, things, journal.state.things)
+        wanted = [thing for _, thing in things.values()]
+        with _Progress("keys and requests", len(wanted)) as progress:
+            made = make_all(journal, wanted, _processes(args), progress.advance)
+        return _finish(args, journal, {"made": made})
+
+
+def _check(args: argparse.Namespace) -> None:
+    if args.processes is not None and not 1 <= args.processes <= 256:
+        raise UsageError("--processes: it is not between 1 and 256")
+    if args.account is not None and not (args.account.isdecimal() and len(args.account) == 12):
+        raise UsageError("--account: an AWS account is a number of 12 digits")
+    if args.csv is None and (args.endpoint or args.processes):
+        raise UsageError("--endpoint and --processes go with --csv only")
+
+
+def _processes(args: argparse.Namespace) -> int:
+    if args.processes:
+        return int(args.processes)
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS.
+        return os.cpu_count() or 1
+
+
+def _complete(args: argparse.Namespace) -> int:
+    with open_fleet(args.output, create=False) as journal:
+        remove_partials(args.output)
+        read = from_results if args.results else from_folder
+        answer = read(args.results or args.certs, journal)
+        with _Progress("device files", len(answer.found)) as progress:
+            accepted = accept(journal, answer, progress.advance)
+        for text in answer.warnings:
+            output.warn(text)
+        return _finish(args, journal, {"accepted": accepted, "errors": answer.errors})
+
+
+def _finish(args: argparse.Namespace, journal: Journal, report: dict[str, object]) -> int:
+    """Write what follows from the journal, and say what there is and what is next."""
+    state = journal.state
+    refused = summary.write_registration(journal, args.policy, args.account or "*")
+    files = summary.write_requests(journal) if args.csr_files else 0
+    summary.write_manifest(journal)
+    waiting = [name for name in state.things if name not in state.certificates]
+    for text in refused:
+        output.warn(text)
+    if args.json:
+        output.print_json(
+            {"folder": str(args.output), **report, "things": len(state.things), "waiting": waiting}
+        )
+        return 0
+    _say(args, journal, report, waiting, files)
+    return 0
+
+
+def _say(
+    args: argparse.Namespace,
+    journal: Journal,
+    report: dict[str, object],
+    waiting: list[str],
+    files: int,
+) -> None:
+    folder = args.output
+    total = len(journal.state.things)
+    if "made" in report:
+        output.print_line(f"Made {report['made']} keys and requests; {folder} has {total} things.")
+    if "accepted" in report:
+        output.print_line(
+            f"Made {report['accepted']} device files; {folder} has {total - len(waiting)} of "
+            f"{total} things complete."
+        )
+    errors = report.get("errors")
+    if isinstance(errors, list) and errors:
+        output.print_line(f"AWS reported {len(errors)} errors:")
+        for text in errors[:MAX_LISTED]:
+            output.print_line("  " + text)
+        _more(errors)
+    if files:
+        output.print_line(f"Wrote {files} requests to {folder / 'csr'}.")
+    output.print_line(f"All things are in {folder / summary.MANIFEST}.")
+    output.print_line(f"Private keys are in {folder}, which only you can read; keep it so.")
+    if not waiting:
+        return
+    output.print_line(f"{len(waiting)} things have no certificate:")
+    for name in waiting[:MAX_LISTED]:
+        output.print_line("  " + name)
+    _more(waiting)
+    if (folder / PARAMETERS).exists():
+        output.print_line(f"To register them at AWS ({TEMPLATE} says with which policy):")
+        for line in commands(folder):
+            output.print_line("  " + line)
+
+
+def _more(listed: list[str]) -> None:
+    if len(listed) > MAX_LISTED:
+        output.print_line(f"  and {len(listed) - MAX_LISTED} more")
+
+
+class _Progress:
+    """A bar on stderr, when that is a terminal."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self._bar = Progress(
+            TextColumn(what),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        )
+        self._task = self._bar.add_task(what, total=total)
+
+    def __enter__(self) -> "_Progress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def advance(self, count: int) -> None:
+        """Count what was done."""
+        self._bar.advance(self._task, count)
