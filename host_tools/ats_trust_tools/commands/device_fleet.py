@@ -1,6 +1,7 @@
 """`ats-trust device fleet`: keys, requests and device files for thousands of things."""
 
 import argparse
+import gc
 import os
 import sys
 from pathlib import Path
@@ -48,8 +49,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
     _check(args)
-    if args.csv is None:
-        return _complete(args)
+    # Hundreds of thousands of objects are made and none is thrown away: looking for rubbish among
+    # them takes a tenth of the time.
+    gc.disable()
+    try:
+        return _create(args) if args.csv else _complete(args)
+    finally:
+        gc.enable()
+
+
+def _create(args: argparse.Namespace) -> int:
     things = read_things(args.csv, args.endpoint)
     with open_fleet(args.output, create=True) as journal:
         check_unchanged(args.csv, things, journal.state.things)

@@ -42,9 +42,11 @@ def make_batch(folder: Path, number: int, things: Sequence[Thing]) -> list[str]:
     digests = []
     for thing in things:
         key = new_key(thing.key_type)
-        digest = hashlib.sha256(public_der(key)).hexdigest()
-        request = armour("CERTIFICATE REQUEST", csr(key, thing.name)).decode()
-        secrets.append(f"{thing.name}\t{digest}\t{base64.b64encode(key_der(key)).decode()}\n")
+        private = key_der(key)
+        public = public_der(key, private)
+        digest = hashlib.sha256(public).hexdigest()
+        request = armour("CERTIFICATE REQUEST", csr(key, thing.name, public)).decode()
+        secrets.append(f"{thing.name}\t{digest}\t{base64.b64encode(private).decode()}\n")
         requests.append(_request_line(thing, request))
         digests.append(digest)
     write_atomically(requests_file(folder, number), "".join(requests).encode(), 0o600)

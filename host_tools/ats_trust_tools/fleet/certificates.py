@@ -170,7 +170,9 @@ def _result(line: bytes) -> tuple[str | None, str]:
     if not isinstance(record, dict):
         raise ToolError("it is no JSON object; each line of AWS's report is one")
     response = record.get("response")
-    pem = response.get("CertificatePem") if isinstance(response, dict) else None
+    if not isinstance(response, dict):
+        response = {}
+    pem = response.get("CertificatePem")
     if isinstance(pem, str):
         arns = response.get("ResourceArns")
         arn = arns.get("thing") if isinstance(arns, dict) else None

@@ -52,10 +52,10 @@ class State:
         """Take one record into account."""
         match record:
             case {"begin": int(batch), "things": list(things)}:
-                for name, client_id, host, port, key_type, attributes in things:
-                    pairs = tuple((key, value) for key, value in attributes)
-                    self.things[name] = Thing(name, client_id, host, port, key_type, pairs)
-                self.batches[batch] = [thing[0] for thing in things]
+                # As lists when they come from the file.
+                known = [one if isinstance(one, Thing) else _thing(*one) for one in things]
+                self.batches[batch] = [thing.name for thing in known]
+                self.things.update(zip(self.batches[batch], known, strict=True))
             case {"made": int(batch), "keys": list(keys)}:
                 self.keys.update(zip(self.batches[batch], keys, strict=True))
                 self.made.add(batch)
@@ -142,6 +142,13 @@ def open_fleet(folder: Path, create: bool) -> Journal:
     if os.fstat(descriptor).st_size == 0:
         journal.write({"fleet": FORMAT})
     return journal
+
+
+def _thing(
+    name: str, client_id: str, host: str, port: int, key_type: str, attributes: list[list[str]]
+) -> Thing:
+    pairs = tuple((key, value) for key, value in attributes)
+    return Thing(name, client_id, host, port, key_type, pairs)
 
 
 def _make_folder(folder: Path) -> None:

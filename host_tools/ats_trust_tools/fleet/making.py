@@ -10,15 +10,17 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from typing import Any
 
 from ..errors import ToolError
 from .batch import DEVICES, KEYS, REQUESTS, keys_file, make_batch, read_keys
 from .journal import Journal
 from .things import Thing
 
-MAX_BATCH = 500  # Things: some hundredths of a second of work for each flush to disk.
+MAX_BATCH = 2000  # Things: a tenth of a second of work, to which flushing to disk adds little.
 MAX_SLOW_BATCH = 10  # RSA takes a thousand times as long.
 Plan = list[tuple[int, list[Thing]]]
+_Workers = dict["Connection[Any, Any]", "multiprocessing.context.ForkProcess"]
 
 
 def make_all(
@@ -95,19 +97,19 @@ def _results(folder: Path, plan: Plan, processes: int) -> Iterator[tuple[int, li
         return
     # fork: a worker starts at once, with all modules loaded, and holds the journal's lock.
     context = multiprocessing.get_context("fork")
-    workers: dict[Connection, multiprocessing.process.BaseProcess] = {}
+    workers: _Workers = {}
     try:
         for share in range(min(processes, len(plan))):
             reader, writer = context.Pipe(duplex=False)
-            worker = context.Process(
-                target=_work, args=(writer, folder, plan[share::processes], os.getpid())
-            )
+            mine = plan[share::processes]
+            worker = context.Process(target=_work, args=(writer, folder, mine, os.getpid()))
             worker.start()
-            writer.close()
+            writer.close()  # So that the worker's end is the pipe's.
             workers[reader] = worker
         while workers:
-            for reader in wait(list(workers)):
-                yield from _received(reader, workers)  # type: ignore[arg-type]  # as given
+            ready = wait(list(workers))
+            for reader in [reader for reader in workers if reader in ready]:
+                yield from _received(reader, workers)
     finally:
         for worker in workers.values():
             worker.terminate()
@@ -117,7 +119,7 @@ def _results(folder: Path, plan: Plan, processes: int) -> Iterator[tuple[int, li
 
 
 def _received(
-    reader: Connection, workers: dict[Connection, multiprocessing.process.BaseProcess]
+    reader: "Connection[Any, Any]", workers: _Workers
 ) -> Iterator[tuple[int, list[str]]]:
     try:
         message = reader.recv()
@@ -134,7 +136,7 @@ def _received(
     yield message
 
 
-def _work(writer: Connection, folder: Path, plan: Plan, parent: int) -> None:
+def _work(writer: "Connection[Any, Any]", folder: Path, plan: Plan, parent: int) -> None:
     try:
         for number, things in plan:
             if os.getppid() != parent:

@@ -112,6 +112,6 @@ def commands(folder: Path) -> list[str]:
         f"--input-file-bucket BUCKET --input-file-key {PARAMETERS} --role-arn ROLE-ARN",
         "aws iot describe-thing-registration-task --task-id TASK-ID",
         "aws iot list-thing-registration-task-reports --task-id TASK-ID --report-type RESULTS "
-        "--query resourceLinks --output text | tr '\\t' '\\n' | xargs -n 1 curl -s > results.jsonl",
+        "--query resourceLinks --output text | xargs -n 1 curl -s > results.jsonl",
         f"ats-trust device fleet --results results.jsonl -o {folder}",
     ]

@@ -4,7 +4,7 @@ manifest.csv: a line for each thing. registration.jsonl and provisioning-templat
 bulk registration takes, for the things that have no certificate yet and for no others, because it
 would make those a second one.
 
-Rule: they are written anew as a whole, so they never say other than the journal.
+Rule: they are written anew as a whole at the end of each run, so they say what the journal says.
 """
 
 import csv
@@ -39,8 +39,9 @@ def write_manifest(journal: Journal) -> None:
     for number, names in state.batches.items():
         requests = requests_file(journal.folder, number).relative_to(journal.folder)
         for name in names:
-            thing = state.things[name]
-            client_id = name if thing.client_id == name else _quoted(thing.client_id)
+            _, client_id, host, port, key_type, _ = state.things[name]
+            if client_id != name:
+                client_id = _quoted(client_id)
             certified = state.certificates.get(name)
             key = state.keys.get(name)
             end = "begun,,"
@@ -49,10 +50,9 @@ def write_manifest(journal: Journal) -> None:
             elif key:
                 end = "requested,,"
             text.append(
-                f"{name},{client_id},{thing.endpoint},{thing.port},{thing.key_type},{key or ''},"
-                f"{requests},{end}\n"
+                f"{name},{client_id},{host},{port},{key_type},{key or ''},{requests},{end}\n"
             )
-    write_atomically(journal.folder / MANIFEST, "".join(text).encode(), 0o600)
+    write_atomically(journal.folder / MANIFEST, "".join(text).encode(), 0o600, flush=False)
 
 
 def write_registration(journal: Journal, policy: str | None, account: str) -> list[str]:
@@ -77,7 +77,7 @@ def write_registration(journal: Journal, policy: str | None, account: str) -> li
     columns = [name for name, _ in waiting[0].attributes]
     text = json.dumps(template(columns, own), indent=2) + "\n"
     write_atomically(body, text.encode())
-    write_atomically(parameters, b"".join(_waiting_lines(journal.folder, state)))
+    write_atomically(parameters, b"".join(_waiting_lines(journal.folder, state)), flush=False)
     return []
 
 
@@ -101,15 +101,15 @@ def _unfit(waiting: list[Thing], policy: str | None) -> list[str]:
     others = named_otherwise(waiting)
     if others and policy is None:
         return [
-            f"{others[0]} and {len(others) - 1} more have another client id than their name, which "
-            "a policy for a whole fleet can not tell apart: make one of your own and give its name "
-            f"with --policy; {PARAMETERS} is not written without"
+            f"{others[0]} and {len(others) - 1} more have another client id than their name, and "
+            "a policy for a whole fleet can not tell such apart: make one of your own and give "
+            f"its name with --policy; {PARAMETERS} is not written without"
         ]
     shapes = {tuple(name for name, _ in thing.attributes) for thing in waiting}
     if len(shapes) > 1:
         return [
-            "the things of this folder come from files with different columns of attributes, which "
-            f"one template can not hold; {PARAMETERS} is not written"
+            "the things of this folder come from files with different columns of attributes, and "
+            f"one template can not hold them; {PARAMETERS} is not written"
         ]
     return []
 

@@ -45,17 +45,19 @@ def read_things(path: Path, host: endpoint.Endpoint | None) -> dict[str, tuple[i
         _, header = next(rows)
     except StopIteration:
         raise ToolError(f"{path} is empty; its first line names the columns: thing") from None
-    columns = _columns(path, header)
+    reader = _Reader(_columns(path, header), host)
     things: dict[str, tuple[int, Thing]] = {}
     names: dict[str, int] = {}
     clients: dict[tuple[str, str], int] = {}
     for line, row in rows:
         try:
-            thing = _thing(columns, row, host)
+            thing = reader.thing(row)
             earlier = names.setdefault(thing.name.lower(), line)
             if earlier != line:
                 raise ToolError(_same_name(thing.name, earlier, thing.name in things))
-            earlier = clients.setdefault((thing.endpoint, thing.client_id), line)
+            # Names are unique; only where client ids are given can one be there twice.
+            client = (thing.endpoint, thing.client_id)
+            earlier = clients.setdefault(client, line) if reader.names_clients else line
             if earlier != line:
                 raise ToolError(
                     f"client id {thing.client_id} is in line {earlier} already; AWS IoT Core "
@@ -121,7 +123,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
             return
         except csv.Error as error:
             raise ToolError(f"{path}, line {start}: it is no CSV: {error}") from None
-        if any(cell and not cell.isspace() for cell in row):
+        if "".join(row).strip():
             yield start, row
 
 
@@ -139,7 +141,7 @@ def _columns(path: Path, header: list[str]) -> list[str]:
         if columns.count(column) > 1:
             raise ToolError(f"{path}: two columns are called {column}")
         kind, _, name = column.partition(":")
-        if column == "serial" or kind == "attribute" and _ATTRIBUTE_NAME.fullmatch(name):
+        if column == "serial" or (kind == "attribute" and _ATTRIBUTE_NAME.fullmatch(name)):
             attributes += 1
         elif column not in _COLUMNS:
             raise ToolError(
@@ -154,49 +156,67 @@ def _columns(path: Path, header: list[str]) -> list[str]:
     return columns
 
 
-def _thing(columns: list[str], row: list[str], host: endpoint.Endpoint | None) -> Thing:
-    width = len(columns)
-    if len(row) > width and any(cell.strip() for cell in row[width:]):
-        raise ToolError(f"it has {len(row)} fields, the first line {width}")
-    name = client_id = kind = ""
-    attributes = ()
-    for column, raw in zip(columns, row, strict=False):
-        cell = raw.strip()
-        if column == "thing":
-            name = cell
-        elif column == "client_id":
-            client_id = cell
-        elif column == "endpoint":
-            host = _endpoint(cell) if cell else host
-        elif column == "key_type":
-            kind = cell
-        else:
-            attributes += (_attribute(column, cell),)  # type: ignore[assignment]  # it grows
-    if not _NAME.fullmatch(name):
-        raise ToolError(
-            f"{name!r} is no name of a thing; AWS IoT takes 1 to 128 of a-z A-Z 0-9 : _ -"
+class _Reader:
+    """Turns rows into things; where each column is, is found once."""
+
+    def __init__(self, columns: list[str], host: endpoint.Endpoint | None) -> None:
+        self._width = len(columns)
+        self._host = host
+        self._name = columns.index("thing")
+        # A column that is not there is read from one past the end, where there is nothing.
+        self._client, self._endpoint, self._kind = (
+            columns.index(name) if name in columns else self._width
+            for name in ("client_id", "endpoint", "key_type")
         )
-    if client_id:
-        try:
-            check_client_id(client_id)
-        except ToolError as error:
-            raise ToolError(str(error).replace("--client-id: it", "the client id", 1)) from None
-    if host is None:
-        raise ToolError(f"{name} has no endpoint; add a column endpoint, or --endpoint for all")
-    if len(row) < width and len(attributes) < sum(":" in c or c == "serial" for c in columns):
-        raise ToolError(f"it has {len(row)} fields, the first line {width}")
-    key_type = _KINDS.get(kind.lower()) if kind else DEFAULT_KIND
-    if key_type is None:
-        raise ToolError(f"{kind!r} is no type of key; {' and '.join(KINDS)} are")
-    return Thing(name, client_id or name, host.host, host.port, key_type, attributes)
+        self.names_clients = "client_id" in columns
+        self._attributes = [
+            (number, name.removeprefix("attribute:"))
+            for number, name in enumerate(columns)
+            if name == "serial" or name.startswith("attribute:")
+        ]
+
+    def thing(self, row: list[str]) -> Thing:
+        """Return what a row says; ToolError says what is wrong with it."""
+        if len(row) != self._width:
+            if any(cell.strip() for cell in row[self._width :]):
+                raise ToolError(f"it has {len(row)} fields, the first line {self._width}")
+            row = row[: self._width] + [""] * (self._width - len(row))
+        cells = [cell.strip() for cell in row]
+        cells.append("")
+        name = cells[self._name]
+        if not _NAME.fullmatch(name):
+            raise ToolError(
+                f"{name!r} is no name of a thing; AWS IoT takes 1 to 128 of a-z A-Z 0-9 : _ -"
+            )
+        client_id = cells[self._client]
+        if client_id:
+            try:
+                check_client_id(client_id)
+            except ToolError as error:
+                raise ToolError(
+                    str(error).replace("--client-id: it", "its client id", 1)
+                ) from None
+        own = cells[self._endpoint]
+        host = _endpoint(own) if own else self._host
+        if host is None:
+            raise ToolError(
+                f"{name} has no endpoint; add a column endpoint, or --endpoint for all"
+            )
+        kind = cells[self._kind]
+        key_type = _KINDS.get(kind.lower()) if kind else DEFAULT_KIND
+        if key_type is None:
+            raise ToolError(f"{kind!r} is no type of key; {' and '.join(KINDS)} are")
+        attributes = tuple([(key, _attribute(key, cells[at])) for at, key in self._attributes])
+        return Thing(name, client_id or name, host.host, host.port, key_type, attributes)
 
 
-def _attribute(column: str, value: str) -> tuple[str, str]:
-    if not _ATTRIBUTE_VALUE.fullmatch(value):
+def _attribute(name: str, value: str) -> str:
+    plain = len(value) <= 800 and value.isascii() and value.isalnum()
+    if not plain and not _ATTRIBUTE_VALUE.fullmatch(value):
         raise ToolError(
-            f"{column} is {value!r}; AWS IoT takes 1 to 800 of a-z A-Z 0-9 _ . , @ / : # = [ ] -"
+            f"{name} is {value!r}; AWS IoT takes 1 to 800 of a-z A-Z 0-9 _ . , @ / : # = [ ] -"
         )
-    return column.removeprefix("attribute:"), value
+    return value
 
 
 @lru_cache(maxsize=64)
