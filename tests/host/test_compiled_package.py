@@ -6,6 +6,7 @@ emulated board is built from.
 
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -18,6 +19,8 @@ import pytest
 from micropython_source import RELEASES, sources_folder
 from mip_manifest import LIBRARY, data_files, modules
 
+import ats_trust
+from ats_trust_tools.mpy_compiler import OPTIONS
 from conftest import missing
 from interpreters import REPOSITORY, MicroPython
 from unix_board import UnixBoard
@@ -78,11 +81,8 @@ def test_same_bytes_anywhere(
     package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another checkout at another path makes the same bytes."""
-    elsewhere = [tmp_path / "other" / source.name for source in modules()]
-    (tmp_path / "other").mkdir()
-    for source, copy in zip(modules(), elsewhere, strict=True):
-        copy.write_bytes(source.read_bytes())
-    monkeypatch.setattr(compiled_library, "modules", lambda: elsewhere)
+    shutil.copytree(LIBRARY, tmp_path / "other" / "ats_trust")
+    monkeypatch.setattr(ats_trust, "__file__", tmp_path / "other" / "ats_trust" / "__init__.py")
     compiled_library.make_package(tmp_path / "mip")
     assert _content(tmp_path / "mip") == _content(package)
 
@@ -149,9 +149,7 @@ def test_manifest_for_freezing(tmp_path: Path) -> None:
     manifest.execute(str(REPOSITORY / "manifest.py"))
     files = {file.target_path: Path(file.full_path) for file in manifest.files()}
     assert files == {f"ats_trust/{file.name}": file for file in modules()}
-    assert (
-        {f"-O{file.opt}" for file in manifest.files()} == {"-O3"} == set(compiled_library.OPTIONS)
-    )
+    assert {f"-O{file.opt}" for file in manifest.files()} == {"-O3"} == set(OPTIONS)
     assert manifest.metadata().version == _PROJECT["version"]
 
 
