@@ -2,21 +2,31 @@
 
 import argparse
 import gc
+import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from .. import output
+from .. import aws, output
 from ..arguments import endpoint_host, output_file
-from ..errors import UsageError
-from ..fleet import summary
+from ..errors import ToolError, UsageError
+from ..fleet import aws_things, summary
 from ..fleet.certificates import accept, from_folder, from_results
 from ..fleet.journal import Journal, open_fleet
 from ..fleet.making import make_all, remove_partials
-from ..fleet.registration import PARAMETERS, TEMPLATE, commands
+from ..fleet.registration import (
+    PARAMETERS,
+    TEMPLATE,
+    commands,
+    fleet_policy,
+    named_otherwise,
+    place,
+    policy_name,
+)
 from ..fleet.things import check_unchanged, read_things
 
 MAX_LISTED = 10
@@ -35,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument(
         "--certs", metavar="FOLDER", type=Path, help="certificates, of a CA of your own"
     )
+    source.add_argument(
+        "--aws", action="store_true", help="ask AWS for the certificates, thing by thing"
+    )
     add(
         "-o", "--output", metavar="DIR", type=output_file, required=True, help="the fleet's folder"
     )
@@ -43,7 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--policy", metavar="NAME", help="a policy at AWS, instead of one made for the fleet")
     add("--account", metavar="ID", help="AWS account, for the ARNs in the policy")
     add("--csr-files", action="store_true", help="each request in a file of its own too")
+    add("--yes", action="store_true", help="with --aws: do not ask before the policy is made")
     add("--json", action="store_true", help="print JSON")
+    aws.add_aws_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -53,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     # them takes a tenth of the time.
     gc.disable()
     try:
-        return _create(args) if args.csv else _complete(args)
+        return _create(args) if args.csv else _ask_aws(args) if args.aws else _complete(args)
     finally:
         gc.enable()
 
@@ -96,6 +111,55 @@ def _complete(args: argparse.Namespace) -> int:
         for text in answer.warnings:
             output.warn(text)
         return _finish(args, journal, {"accepted": accepted, "errors": answer.errors})
+
+
+def _ask_aws(args: argparse.Namespace) -> int:
+    patient = aws.client(args)
+    once = aws.client(args, limits=aws.Limits(attempts=1))
+    with open_fleet(args.output, create=False) as journal:
+        remove_partials(args.output)
+        waiting = [n for n in journal.state.things if n not in journal.state.attached]
+        name = _policy(args, journal, patient)
+        with _Progress("certificates", len(waiting)) as progress:
+            account = aws_things.Account(patient, once)
+            made, orphans = aws_things.register(journal, account, name, progress.advance)
+        return _finish(args, journal, {"accepted": made + orphans, "errors": []})
+
+
+def _policy(args: argparse.Namespace, journal: Journal, client: Any) -> str:
+    """Return the name of the policy at AWS; a fleet's own is shown, agreed to and made."""
+    if args.policy:
+        return str(args.policy)
+    things = list(journal.state.things.values())
+    others = named_otherwise(things)
+    if others:
+        raise ToolError(
+            f"{others[0]} has another client id than its name, which a policy for a whole fleet "
+            "can not tell apart; make a policy of your own and give its name with --policy"
+        )
+    for partition, region in {place(thing.endpoint) for thing in things}:
+        if region not in ("*", client.meta.region_name):
+            raise ToolError(
+                f"the endpoint of the things is in {region} ({partition}) and AWS was to be asked "
+                f"in {client.meta.region_name}; give --region {region}"
+            )
+    with aws.aws_failures():
+        account = aws.client(args, "sts").get_caller_identity()["Account"]
+    document = fleet_policy(client.meta.region_name, account, client.meta.partition)
+    name = policy_name(document)
+    if name != journal.state.policy:
+        print(f"Policy {name}:\n{json.dumps(document, indent=2)}", file=sys.stderr)
+        if not args.yes and not _agreed():
+            raise ToolError("nothing was made at AWS; --yes makes the policy without asking")
+        aws_things.ensure_policy(client, name, document)
+    return name
+
+
+def _agreed() -> bool:
+    if sys.stdin is None or not sys.stdin.isatty():
+        return False
+    print("Make this policy and the things at AWS? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _finish(args: argparse.Namespace, journal: Journal, report: dict[str, object]) -> int:

@@ -32,11 +32,15 @@ MAX_REPORT = 1 << 30  # Some hundred thousand certificates.
 
 @dataclass
 class Answer:
-    """What came back: origin (a line, a file) and DER for each thing; and what did not go well."""
+    """What came back: origin (a line, a file) and DER for each thing; and what did not go well.
+
+    arns: the certificates' names at AWS, where AWS was asked directly.
+    """
 
     found: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    arns: dict[str, str] = field(default_factory=dict)
 
 
 def spki_sha256(certificate: bytes) -> str:
@@ -134,9 +138,8 @@ def accept(journal: Journal, answer: Answer, done: Callable[[int], None]) -> int
         if name not in state.certificates:
             new += 1
             digest = hashlib.sha256(certificate).hexdigest()
-            journal.write(
-                {"certificate": certificate.hex(), "thing": name, "sha256": digest}, flush=False
-            )
+            record = {"certificate": certificate.hex(), "thing": name, "sha256": digest}
+            journal.write({**record, "arn": answer.arns.get(name, "")}, flush=False)
         done(1)
     journal.flush()
     return new

@@ -28,10 +28,11 @@ PATIENCE = 5.0  # Seconds that a killed run's last workers may take to end.
 
 @dataclass(frozen=True)
 class Certified:
-    """A certificate that was accepted for a thing. id: AWS's, which is its SHA-256."""
+    """A certificate (DER) that was accepted for a thing. arn: its name at AWS, where known."""
 
     certificate: bytes
     sha256: str
+    arn: str
 
 
 @dataclass
@@ -61,8 +62,8 @@ class State:
                 self.made.add(batch)
             case {"ask": list(names), "at": float(moment)}:
                 self.asked.update(dict.fromkeys(names, moment))
-            case {"certificate": str(text), "thing": str(name), "sha256": str(digest)}:
-                self.certificates[name] = Certified(bytes.fromhex(text), digest)
+            case {"certificate": str(text), "thing": str(name), "sha256": str(sha256), "arn": arn}:
+                self.certificates[name] = Certified(bytes.fromhex(text), sha256, str(arn))
             case {"attached": str(name)}:
                 self.attached.add(name)
             case {"policy": str(name)}:
