@@ -103,11 +103,59 @@ def _serve() -> None:
     )
     from werkzeug.serving import make_server
 
+    _certify_requests()
+    _keep_endpoints()
     application = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", 0, application, True, request_handler=MotoRequestHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_port, flush=True)
     sys.stdin.read()
+
+
+def _certify_requests() -> None:
+    """Let moto make the certificate for the key of the CSR, as AWS does, and not for a new one."""
+    from datetime import UTC, datetime, timedelta
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding
+    from moto.iot.models import FakeCertificate, IoTBackend
+
+    issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "AWS IoT stand-in")])
+    signer = ec.generate_private_key(ec.SECP256R1())
+
+    def create(self: IoTBackend, csr: str, set_as_active: bool) -> FakeCertificate:
+        request = x509.load_pem_x509_csr(csr.encode())
+        if not request.is_signature_valid:
+            raise ValueError("the CSR is not signed with its key")
+        now = datetime.now(UTC)
+        made = (
+            x509.CertificateBuilder()
+            .subject_name(request.subject)
+            .issuer_name(issuer)
+            .public_key(request.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(minutes=2))
+            .not_valid_after(now + timedelta(days=10000))
+            .sign(signer, hashes.SHA256())
+        )
+        pem = made.public_bytes(Encoding.PEM).decode()
+        return self.register_certificate(pem, None, set_as_active, "INACTIVE")
+
+    IoTBackend.create_certificate_from_csr = create  # type: ignore[method-assign]
+
+
+def _keep_endpoints() -> None:
+    """Let moto give the same endpoint to each call, as AWS does."""
+    from functools import cache
+
+    from moto.iot.models import FakeEndpoint, IoTBackend
+
+    made = cache(FakeEndpoint)
+    IoTBackend.describe_endpoint = (  # type: ignore[method-assign]
+        lambda self, endpoint_type: made(endpoint_type, self.region_name)
+    )
 
 
 if __name__ == "__main__":
