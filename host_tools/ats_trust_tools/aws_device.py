@@ -74,13 +74,13 @@ def look_at_thing(iot: Any, thing: str, policy_name: str, policy: dict[str, Any]
             iot.describe_thing(thingName=thing)
             principals = _all(iot, "list_thing_principals", "principals", thingName=thing)
         except missing:
-            return Found(False, there is not None, 0)
+            principals = None
     if there is not None and not same_policy(there, policy):
         raise ToolError(
             f"AWS has a policy {policy_name} that says something else; look at it "
             f"(`aws iot get-policy --policy-name {policy_name}`), or give --policy-name another"
         )
-    return Found(True, there is not None, len(principals))
+    return Found(principals is not None, there is not None, len(principals or []))
 
 
 def register(
