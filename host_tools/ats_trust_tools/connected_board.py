@@ -117,7 +117,7 @@ class ConnectedBoard:
                 for line in _lines(process):
                     text = line.strip()
                     # Behind the prompt's rest, or what a program of the board printed before.
-                    before, mark, value = text.partition(board_programs.MARK)
+                    _, mark, value = text.partition(board_programs.MARK)
                     if mark and value[:1] in ("{", "["):
                         said.append(json.loads(value))
                         if on_said:
@@ -247,7 +247,7 @@ def _no_access(port: str) -> str:
 
 def _ports() -> str:
     """What there is to choose from."""
-    from serial.tools import list_ports
+    from serial.tools import list_ports  # type: ignore[import-untyped]  # No py.typed.
 
     names = [port.device for port in sorted(list_ports.comports()) if port.vid is not None]
     if names:
