@@ -30,7 +30,10 @@ COMMANDS = {
         "explain a bundle, device file or certificate",
     ),
     "device": ("ats_trust_tools.commands.device", "make or show a device's own file"),
-    "boards": ("ats_trust_tools.commands.boards", "list and explain the board profiles"),
+    "boards": (
+        "ats_trust_tools.commands.boards",
+        "what is known of a board, what it means",
+    ),
     "emulate": ("ats_trust_tools.emulate.command", "be AWS IoT Core's front door on loopback"),
 }
 
