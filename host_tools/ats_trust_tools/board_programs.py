@@ -8,6 +8,7 @@ key is ever in one. STAGING holds what has been copied and not been put into its
 import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from .installation import DEVICE, LIBRARY
@@ -84,9 +85,19 @@ def staged_name(place: str) -> str:
     return PurePosixPath(place).name
 
 
-def check() -> str:
-    """The self-test, and what the library says of the device file."""
-    return _CHECK.format(mark=MARK, device=DEVICE)
+def discard() -> str:
+    """Give up what is staged."""
+    return _DISCARD.format(staging=STAGING)
+
+
+def check(now: datetime) -> str:
+    """The self-test, with the clock set; and what the library says of bundle and device file.
+
+    now: aware. Boards with a clock of their own, as computers, keep that.
+    """
+    t = now.astimezone(UTC)
+    clock = (t.year, t.month, t.day, t.weekday(), t.hour, t.minute, t.second, 0)
+    return _CHECK.format(mark=MARK, device=DEVICE, now=clock)
 
 
 _DIGEST = """\
@@ -137,10 +148,19 @@ try:
     import ats_trust
     r["hidden_by"] = getattr(ats_trust, "__file__", "ats_trust")
     sys.modules.pop("ats_trust", None)
+    try:
+        os.stat(r["hidden_by"])
+    except OSError:
+        r["hidden_by"] = ".frozen"
 except ImportError:
     r["hidden_by"] = None
 sys.path[:] = path
-r["lib_in_path"] = "/lib" in path
+r["in_path"] = "/lib" in path
+try:
+    os.stat({staging!r})
+    r["staging"] = True
+except OSError:
+    r["staging"] = False
 print({mark!r} + json.dumps(r))
 for folder in ({library!r}, {staging!r}):
     try:
@@ -183,6 +203,7 @@ def drop(path):
             raise
 bad = [n for n, h in {staged!r}.items() if digest({staging!r} + "/" + n)[1] != h]
 if not bad:
+    print({mark!r} + json.dumps({{"moving": True}}))
     for origin, place in {moves!r}:
         os.rename(origin, place)
     for place in {removals!r}:
@@ -198,8 +219,19 @@ print({mark!r} + json.dumps({{"damaged": bad}}))
 
 _CHECK = """\
 import json
+try:
+    import machine
+    machine.RTC().datetime({now!r})
+except (ImportError, AttributeError):
+    pass
 import ats_trust
-r = {{"file": ats_trust.__file__, "passed": bool(ats_trust.selftest())}}
+r = {{"file": ats_trust.__file__}}
+r["passed"] = bool(ats_trust.selftest())
+try:
+    from ats_trust.bundle import Bundle
+    r["bundle"] = Bundle().path
+except ats_trust.BundleError:
+    pass
 try:
     open({device!r}, "rb").close()
     try:
@@ -210,4 +242,11 @@ try:
 except OSError:
     pass
 print({mark!r} + json.dumps(r))
+"""
+
+_DISCARD = """\
+import os
+for name in os.listdir({staging!r}):
+    os.remove({staging!r} + "/" + name)
+os.rmdir({staging!r})
 """

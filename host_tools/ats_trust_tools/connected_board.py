@@ -34,7 +34,8 @@ class Facts:
     tls, verifies: whether there is a TLS module, and one that checks certificates; mbedtls: its
     version. heap: free bytes. block, blocks, free_blocks: of the file system, 0 without one.
     hidden_by: the file that is imported as ats_trust before the one in /lib, None if there is
-    none; in_path: whether /lib is where imports look. files: path -> (size, SHA-256 in hex) of
+    none; in_path: whether /lib is where imports look. staging: whether an earlier run left
+    something. files: path -> (size, SHA-256 in hex) of
     what flash puts there.
     """
 
@@ -52,11 +53,12 @@ class Facts:
     free_blocks: int
     hidden_by: str | None
     in_path: bool
+    staging: bool
     files: Mapping[str, tuple[int, str]]
 
 
-class LostBoard(ToolError):
-    """The connection broke or went silent in the middle: what was begun may be half done."""
+class FullBoard(ToolError):
+    """The board's file system is full."""
 
 
 class ConnectedBoard:
@@ -89,11 +91,12 @@ class ConnectedBoard:
                 blocks=found["blocks"],
                 free_blocks=found["free_blocks"],
                 hidden_by=found["hidden_by"],
-                in_path=found["lib_in_path"],
+                in_path=found["in_path"],
+                staging=found["staging"],
                 files={path: (size, digest) for path, (size, digest) in files},
             )
         except (ValueError, KeyError, TypeError):
-            raise LostBoard(f"{self.port}: {_GARBLED}") from None
+            raise ToolError(f"{self.port}: {_GARBLED}") from None
 
     def run(
         self,
@@ -127,12 +130,12 @@ class ConnectedBoard:
                         if on_line:
                             on_line(text)
             except TimeoutError:
-                raise LostBoard(
+                raise ToolError(
                     f"{self.port}: no answer for {_SILENCE} seconds; is a board there, with power "
                     "and MicroPython? Reset it and run the same command again"
                 ) from None
             except ValueError:
-                raise LostBoard(f"{self.port}: {_GARBLED}") from None
+                raise ToolError(f"{self.port}: {_GARBLED}") from None
             if process.wait(timeout=_SILENCE) != 0:
                 raise self._failure("\n".join(printed))
         return said
@@ -149,16 +152,16 @@ class ConnectedBoard:
         if "could not enter raw repl" in printed:
             heard = re.search(r"^b(['\"])(.*)\1$", printed, re.MULTILINE)
             if heard and heard[2]:
-                return LostBoard(
+                return ToolError(
                     f"{port}: what answers there is no MicroPython that takes commands; install "
                     "MicroPython, or stop the program that the board runs (Ctrl-C in its console)"
                 )
-            return LostBoard(
+            return ToolError(
                 f"{port}: nothing answers; is it a board with MicroPython? Reset it (a program of "
                 "its own may keep it busy) and run the same command again"
             )
         if "ENOSPC" in printed or "No space left" in printed or "Errno 28" in printed:
-            return ToolError(f"{port}: the board's file system is full")
+            return FullBoard(f"{port}: the board's file system is full")
         if "MemoryError" in printed:
             return ToolError(
                 f"{port}: the board has not enough free memory for this; reset it, and if that "
@@ -168,14 +171,14 @@ class ConnectedBoard:
             r"^(?:\w+\.)*(\w*(?:Error|Exception|Interrupt)): ?(.*)$", printed, re.M
         )
         if ("serial" in printed.lower() and "Exception" in printed) or "Errno 5]" in printed:
-            return LostBoard(f"{port}: the connection to the board was lost")
+            return ToolError(f"{port}: the connection to the board was lost")
         if "Traceback" in printed and "mpremote" in printed:
-            return LostBoard(f"{port}: the connection to the board was lost")
+            return ToolError(f"{port}: the connection to the board was lost")
         if raised:
             name, detail = raised[-1]
             return ToolError(f"{port}: the board says {name}: {detail}".rstrip(": "))
         if "transport" in printed or "raw" in printed or "EOF" in printed:
-            return LostBoard(f"{port}: the connection to the board was lost")
+            return ToolError(f"{port}: the connection to the board was lost")
         last = next((line for line in reversed(printed.splitlines()) if line), "nothing")
         return ToolError(f"{port}: mpremote failed; its last words: {last}")
 
