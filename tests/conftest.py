@@ -1,6 +1,7 @@
 """What every test may use: the MicroPython releases, and honest handling of what is missing."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import small_heap as small_heap_build
 from hypothesis import HealthCheck, settings
 from micropython_source import RELEASES
 
+import aws_server
 import interpreters
 import mqtt_clients
 from fetched import FetchError, in_ci
@@ -96,6 +98,32 @@ def _mqtt_client_folder(name: str) -> Path:
     except FetchError as error:
         missing(str(error))
         raise
+
+
+@pytest.fixture
+def no_aws(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """AWS's tools see made-up credentials and a region, and nothing of this machine's own."""
+    for name in aws_server.foreign(os.environ):
+        monkeypatch.delenv(name)
+    for name, value in aws_server.isolated().items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+@pytest.fixture(scope="session")
+def started_aws() -> Iterator[aws_server.AwsServer]:
+    """One server for all tests; they take `aws`, which makes it a new account."""
+    with aws_server.AwsServer() as server:
+        yield server
+
+
+@pytest.fixture
+def aws(started_aws: aws_server.AwsServer, no_aws: pytest.MonkeyPatch) -> aws_server.AwsServer:
+    """An AWS account with nothing in it, on loopback; commands reach it and no other."""
+    started_aws.reset()
+    for name, value in started_aws.environment().items():
+        no_aws.setenv(name, value)
+    return started_aws
 
 
 @pytest.fixture(scope="session")

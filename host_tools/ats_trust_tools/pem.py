@@ -48,4 +48,11 @@ def blocks(content: bytes) -> list[Block]:
     return found
 
 
+def armour(label: str, data: bytes) -> bytes:
+    """Return one PEM block (RFC 7468) around DER: "CERTIFICATE", "CERTIFICATE REQUEST"."""
+    text = base64.b64encode(data).decode()
+    lines = [text[start : start + 64] for start in range(0, len(text), 64)]
+    return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""]).encode()
+
+
 _BEGIN = re.compile(r"-----BEGIN ([A-Z0-9 #.]+)-----")

@@ -1,0 +1,109 @@
+"""AWS on loopback: moto's real server as a process, and an environment that leads nowhere else.
+
+    with AwsServer() as aws:
+        subprocess.run([...], env={**os.environ, **aws.environment()})
+
+Rules: the server listens on 127.0.0.1 only, on a port that was free, and ends when the process
+that started it does, however that ends. A command in `isolated()` environment sees none of this
+machine's AWS configuration and no credentials but made-up ones.
+
+The fixtures `aws` (a clean account for one test) and `no_aws` (no server at all) set it for a
+test; both are in conftest.py.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Mapping
+from typing import Self
+
+REGION = "eu-central-1"
+ACCESS_KEY = "AKIAMADEUPFORTESTS00"
+SECRET_KEY = "made-up/secret/of/the/tests"
+_START_SECONDS = 60
+
+
+class AwsServer:
+    """moto's server; use it in a `with` statement. `url` is what --endpoint-url takes."""
+
+    url = ""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, **isolated()},
+        )
+        assert self._process.stdout is not None
+        # A server that does not start is ended, and then the line is empty.
+        late = threading.Timer(_START_SECONDS, self._process.kill)
+        late.start()
+        line = self._process.stdout.readline()
+        late.cancel()
+        if not line:
+            self.__exit__()
+            raise RuntimeError("moto's server does not start: run `python tests/aws_server.py`")
+        self.url = f"http://127.0.0.1:{int(line)}"
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._process.kill()
+        self._process.wait(timeout=10)
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
+
+    def reset(self) -> None:
+        """Forget every thing, certificate and policy: a new account."""
+        request = urllib.request.Request(self.url + "/moto-api/reset", method="POST")
+        # Without the machine's proxy, which has no way to here.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        opener.open(request, timeout=30).close()
+
+    def environment(self) -> dict[str, str]:
+        """The environment of a command that shall talk to this server."""
+        return {**isolated(), "AWS_ENDPOINT_URL": self.url}
+
+
+def isolated() -> dict[str, str]:
+    """Variables that lead AWS's tools to no account and to no file of this machine."""
+    return {
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+    }
+
+
+def foreign(environment: Mapping[str, str]) -> list[str]:
+    """The names of variables that would lead AWS's tools elsewhere than `isolated` means."""
+    return [name for name in environment if name.startswith("AWS_") and name not in isolated()]
+
+
+def _serve() -> None:
+    """Serve on a free port, which is printed, until standard input ends."""
+    from moto.moto_server.werkzeug_app import (
+        DomainDispatcherApplication,
+        MotoRequestHandler,
+        create_backend_app,
+    )
+    from werkzeug.serving import make_server
+
+    application = DomainDispatcherApplication(create_backend_app)
+    server = make_server("127.0.0.1", 0, application, True, request_handler=MotoRequestHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(server.server_port, flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    _serve()
