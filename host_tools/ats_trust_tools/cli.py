@@ -30,6 +30,7 @@ COMMANDS = {
         "explain a bundle, device file or certificate",
     ),
     "device": ("ats_trust_tools.commands.device", "make or show a device's own file"),
+    "flash": ("ats_trust_tools.commands.flash", "library, roots and device file onto a board"),
     "boards": (
         "ats_trust_tools.commands.boards",
         "what is known of a board, what it means",
