@@ -2,9 +2,9 @@
 
 Real are the interpreter, its raw REPL, its file calls and its import; the wire is a
 pseudo-terminal in raw mode, and the flash is a folder, or a disk (board_disk), which the program
-sees as `/` with `/lib` on its path. What the unix port does differently from a board is made good here: at a soft reset
-(^D) its process ends, so a new one is started, put into the raw REPL and announced as a board
-announces it. Files survive that, variables do not.
+sees as `/` with `/lib` on its path. What the unix port does differently from a board is made good
+here: at a soft reset (^D) its process ends, so a new one is started, put into the raw REPL and
+announced as a board announces it. Files survive that, variables do not.
 
     with UnixBoard(micropython, folder) as board:
         board.mpremote("mip", "install", "./package.json")

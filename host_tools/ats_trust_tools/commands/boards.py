@@ -61,6 +61,7 @@ def _detect(args: argparse.Namespace) -> int:
     # What is known of the board comes before what its firmware lacks.
     board = choose_board(facts, args.board, args.port)
     reason = why_not(facts, board, args.port)
+    answer = f"no: {reason}" if reason else f"yes: ats-trust flash --port {args.port}"
     if args.json:
         connected = {
             "port": args.port,

@@ -128,8 +128,8 @@ def _present(
     except BundleError:
         if FIELD_BUNDLE not in files:
             output.warn(
-                f"{FIELD_BUNDLE} on the board is damaged, and until it is replaced (--bundle FILE) "
-                "or deleted the board connects to nobody"
+                f"{FIELD_BUNDLE} on the board is damaged; until it is deleted, or replaced "
+                "(--bundle FILE), the board connects to nobody"
             )
         return None
 
