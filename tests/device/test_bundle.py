@@ -366,22 +366,26 @@ class TestInForce(unittest.TestCase):
 
     def test_highest_version(self):
         """The highest version is in force; of equal ones the field's, then the board's."""
-        for library, board, field, name in (
+        cases = (
+            (7, 7, 7, "roots_field"),
+            (7, 7, None, "roots_board"),
+            (8, 8, 7, "roots_board"),
+            (8, None, 7, "roots"),
+            (7, None, 8, "roots_field"),
+        )
+        others = (
             (7, None, None, "roots"),
             (None, 7, None, "roots_board"),
             (None, None, 7, "roots_field"),
-            (7, 7, 7, "roots_field"),
-            (7, 7, None, "roots_board"),
             (7, None, 7, "roots_field"),
             (None, 7, 7, "roots_field"),
             (8, 7, 7, "roots"),
             (7, 8, 7, "roots_board"),
-            (7, 7, 8, "roots_field"),
-            (8, 8, 7, "roots_board"),
             (9, 7, 8, "roots"),
             (2**63 - 1, None, 2**63 - 2, "roots"),
             (0, None, 0, "roots_field"),
-        ):
+        )
+        for library, board, field, name in cases + tuple(paced(others)):
             there = {"roots": library, "roots_board": board, "roots_field": field}
             there = {key: there[key] for key in there if there[key] is not None}
             with self.subTest(there=there):
@@ -410,7 +414,7 @@ class TestInForce(unittest.TestCase):
     def test_none_is_passed_over_for_damage(self):
         """A damaged one is an error, whichever it is and whatever the others are."""
         for name in ("roots", "roots_board", "roots_field"):
-            for data in (b"", b"0", bundle((0x12, _EC), version=1)[:-1]):
+            for data in paced((bundle((0x12, _EC), version=1)[:-1], b"", b"0")):
                 there = {"roots": 7, "roots_board": 7, "roots_field": 7}
                 there[name] = data
                 sys.path.clear()
