@@ -46,16 +46,7 @@ def selftest(bundle=None):
 
 def _run(bundle):
     passed = True
-    for name, check in (
-        ("roots", _roots),
-        ("clock", _clock),
-        ("memory", _memory),
-        ("server of an unknown root", _stranger),
-        ("server of another name", _other_name),
-        ("forged certificate", _forged),
-        ("server without its key", _keyless),
-        ("test root for an AWS name", _role),
-    ):
+    for name, check in CHECKS:
         gc.collect()
         verdict, words = _outcome(check, bundle)
         passed = passed and verdict == "ok"
@@ -261,3 +252,16 @@ class _Recording:
     def close(self):
         self.closed = True
         self._file.close()
+
+
+# What is printed of each, and the function: the path of a bundle -> words, or an exception.
+CHECKS = (
+    ("roots", _roots),
+    ("clock", _clock),
+    ("memory", _memory),
+    ("server of an unknown root", _stranger),
+    ("server of another name", _other_name),
+    ("forged certificate", _forged),
+    ("server without its key", _keyless),
+    ("test root for an AWS name", _role),
+)
