@@ -71,8 +71,8 @@ _MUST_BE_KNOWN = ("refused", "oldest_release")
 # What somebody found on one firmware says nothing of its variants.
 _NOT_OF_A_VARIANT = ("free_heap", "system_heap_free", "heap_can_grow_by")
 _OF_LITTLEFS = ("program_size", "inline_size")
-_RELEASE = re.compile(r"v?(\d+)\.(\d+)\b")
-_RELEASES = re.compile(r"(\d+\.\d+)?-(\d+\.\d+)?")
+_RELEASE = re.compile(r"v?([0-9]{1,3})\.([0-9]{1,3})\b")
+_RELEASES = re.compile(r"([0-9]+\.[0-9]+)?-([0-9]+\.[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ def refusal(board: Board, release: str | None = None) -> str | None:
 def _release(text: str) -> tuple[int, int]:
     found = _RELEASE.match(text)
     if not found:
-        raise ToolError(f"{text!r} is no release of MicroPython; one looks like 1.26.1")
+        raise ToolError(f"{text[:20]!r} is no release of MicroPython; one looks like 1.26.1")
     return int(found[1]), int(found[2])
 
 
@@ -229,7 +229,7 @@ def _read(folder: Path, name: str, depth: int = 0) -> tuple[dict[str, Any], dict
     path = folder / f"{name}.toml"
     try:
         document = tomllib.loads(read_bounded(path, "a board profile").decode())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _damaged(path, str(error)) from None
     keys = {"builds_on", "facts"} | ({"title", "variants"} if depth == 0 else set())
     facts = _facts(path, document, keys)

@@ -134,7 +134,7 @@ def test_refused() -> None:
         assert refusal(pico, release) is None
     for release in ("1.23.0", "v1.9.4", "0.1"):
         assert "1.24 or newer on RPI_PICO_W" in str(refusal(pico, release))
-    for release in ("", "latest", "1", "-1.24"):
+    for release in ("", "latest", "1", "-1.24", "1." + "9" * 5000, "1.٢"):
         with pytest.raises(ToolError, match="no release of MicroPython"):
             refusal(pico, release)
 
@@ -213,6 +213,7 @@ def test_the_bundles_of_the_repository() -> None:
         ("chips/rp2040", "ram = 270336", "ram = true"),
         ("chips/rp2040", "ram = 270336", "raam = 270336"),
         ("chips/rp2040", "ram = 270336", 'ram = 270336\nprefer = "speed"'),
+        ("chips/rp2040", "ram = 270336", "ram = " + "[" * 3000),
         ("chips/rp2040", 'mcu = "RP2040"', 'mcu = ""'),
         ("chips/rp2040", 'builds_on = "ports/rp2"', 'builds_on = "ports/none"'),
         ("chips/rp2040", 'builds_on = "ports/rp2"', 'builds_on = "chips/rp2040"'),
