@@ -243,9 +243,20 @@ def _no_access(port: str) -> str:
             f"you may not use {port}: add yourself to the group that owns it (on Debian: sudo "
             "usermod -aG dialout $USER, then log in again)"
         )
-    if not path.is_char_device():
+    if not _is_terminal(path):
         return f"{port} is no serial port; {_ports()}"
     return f"{port} is in use by another program; close it (a terminal, an editor for boards?)"
+
+
+def _is_terminal(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError:
+        return path.is_char_device()
+    try:
+        return os.isatty(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _ports() -> str:
