@@ -98,11 +98,47 @@ def _serve() -> None:
     )
     from werkzeug.serving import make_server
 
+    _sign_requests()
     application = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", 0, application, True, request_handler=MotoRequestHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_port, flush=True)
     sys.stdin.read()
+
+
+def _sign_requests() -> None:
+    """Answer a request (CSR) as AWS does: moto's certificate is for a key that moto makes."""
+    from datetime import UTC, datetime, timedelta
+    from typing import Any
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding
+    from moto.iot.models import IoTBackend
+
+    issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "AWS IoT stand-in")])
+    issuer_key = ec.generate_private_key(ec.SECP256R1())
+
+    def create_certificate_from_csr(self: Any, csr: str, set_as_active: bool) -> Any:
+        request = x509.load_pem_x509_csr(csr.encode())
+        now = datetime.now(UTC)
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(request.subject)
+            .issuer_name(issuer)
+            .public_key(request.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(minutes=2))
+            .not_valid_after(now + timedelta(days=9000))
+            .sign(issuer_key, hashes.SHA256())
+        )
+        pem = certificate.public_bytes(Encoding.PEM).decode()
+        return self.register_certificate(
+            pem, ca_certificate_pem=None, set_as_active=set_as_active, status="INACTIVE"
+        )
+
+    IoTBackend.create_certificate_from_csr = create_certificate_from_csr  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -22,6 +22,15 @@ from typing import Any
 from . import board_programs
 from .errors import ToolError
 
+# `python -m mpremote`, which ends when this process does, also by a kill: its stdin then closes.
+_MPREMOTE = """\
+import os, runpy, sys, threading
+def watch():
+    os.read(0, 1)
+    os._exit(1)
+threading.Thread(target=watch, daemon=True).start()
+runpy.run_module("mpremote", run_name="__main__", alter_sys=True)
+"""
 _SILENCE = 60  # Seconds; a board that hashes or compiles says nothing for a while.
 
 
@@ -193,10 +202,10 @@ _GARBLED = (
 def _process(arguments: list[str], pass_fds: Sequence[int]) -> Iterator[subprocess.Popen[bytes]]:
     """Mpremote, which ends when this block does."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "mpremote", *arguments],
-        # Each line as it is written; also, it dies of the next one if nobody reads any more.
+        [sys.executable, "-c", _MPREMOTE, *arguments],
+        # Each line as it is written.
         env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"},
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         pass_fds=tuple(pass_fds),
@@ -206,8 +215,9 @@ def _process(arguments: list[str], pass_fds: Sequence[int]) -> Iterator[subproce
     finally:
         process.kill()
         process.wait(timeout=10)
-        if process.stdout:
-            process.stdout.close()
+        for stream in (process.stdin, process.stdout):
+            if stream:
+                stream.close()
 
 
 def _lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
@@ -243,9 +253,20 @@ def _no_access(port: str) -> str:
             f"you may not use {port}: add yourself to the group that owns it (on Debian: sudo "
             "usermod -aG dialout $USER, then log in again)"
         )
-    if not path.is_char_device():
+    if not _is_terminal(path):
         return f"{port} is no serial port; {_ports()}"
     return f"{port} is in use by another program; close it (a terminal, an editor for boards?)"
+
+
+def _is_terminal(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError:
+        return path.is_char_device()
+    try:
+        return os.isatty(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _ports() -> str:

@@ -46,16 +46,7 @@ def selftest(bundle=None):
 
 def _run(bundle):
     passed = True
-    for name, check in (
-        ("roots", _roots),
-        ("clock", _clock),
-        ("memory", _memory),
-        ("server of an unknown root", _stranger),
-        ("server of another name", _other_name),
-        ("forged certificate", _forged),
-        ("server without its key", _keyless),
-        ("test root for an AWS name", _role),
-    ):
+    for name, check in CHECKS:
         gc.collect()
         verdict, words = _outcome(check, bundle)
         passed = passed and verdict == "ok"
@@ -128,19 +119,6 @@ def _clock(path):
     return "it says " + date(check_clock(Bundle(path)))
 
 
-def _memory(path):
-    from . import preflight
-
-    preflight.check_heap()
-    if sys.platform not in preflight.ON_PYTHON_HEAP:
-        return "the TLS of this port has its own; it is enough if the handshakes below are ok"
-    free = gc.mem_free()
-    words = "%d bytes are free, a handshake takes up to %d" % (free, _ENOUGH)
-    if free < _ENOUGH:
-        raise _Unknown(words)
-    return words
-
-
 def _stranger(path):
     from .bundle import LEAF_ECDSA, Bundle
     from .endpoint import parse
@@ -183,6 +161,19 @@ def _role(path):
             raise
         return "refused, " + error.code
     raise _Failed("it would answer for " + host)
+
+
+def _memory(path):
+    from . import preflight
+
+    preflight.check_heap()
+    if sys.platform not in preflight.ON_PYTHON_HEAP:
+        return "the TLS of this port has its own; it is enough if the handshakes above are ok"
+    free = gc.mem_free()
+    words = "%d bytes are free, a handshake takes up to %d" % (free, _ENOUGH)
+    if free < _ENOUGH:
+        raise _Unknown(words)
+    return words
 
 
 def _refused(code, stage, bundle, host, changes=_AS_SENT):
@@ -261,3 +252,17 @@ class _Recording:
     def close(self):
         self.closed = True
         self._file.close()
+
+
+# What is printed of each, and the function: the path of a bundle -> words, or an exception.
+CHECKS = (
+    ("roots", _roots),
+    ("clock", _clock),
+    ("server of an unknown root", _stranger),
+    ("server of another name", _other_name),
+    ("forged certificate", _forged),
+    ("server without its key", _keyless),
+    ("test root for an AWS name", _role),
+    # Last: what the library itself takes is in memory by now.
+    ("memory", _memory),
+)

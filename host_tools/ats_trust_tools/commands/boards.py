@@ -87,10 +87,7 @@ def _detect(args: argparse.Namespace) -> int:
             ("free heap", f"{facts.heap} bytes"),
             ("file system", f"{facts.free_blocks * facts.block} bytes free, blocks {facts.block}"),
             ("ats_trust", f"{len(facts.files)} files" if facts.files else "not installed"),
-            (
-                "can be flashed",
-                f"no: {reason}" if reason else f"ats-trust flash --port {args.port}",
-            ),
+            ("can be flashed", answer),
         ),
     )
     output.print_line()

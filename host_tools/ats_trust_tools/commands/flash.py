@@ -17,7 +17,7 @@ from .. import output
 from ..boards import Board
 from ..connected_board import ConnectedBoard, Facts
 from ..device_file import read_for_board
-from ..errors import ToolError
+from ..errors import ToolError, UsageError
 from ..files import read_bounded
 from ..flash_plan import Plan, choose_board, firmware, make_plan, sha256, why_not, why_not_these
 from ..flashing import Outcome, check, field_bundle, install, verify
@@ -44,6 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Look at the board, refuse or install, check, and say what is on it."""
+    if not args.port:
+        raise UsageError("--port: no port is named; `mpremote connect list` shows them")
     bundle = _own_bundle(args.bundle) if args.bundle else None
     device = read_for_board(args.device, Passphrase(args.passphrase_file)) if args.device else None
     connected = ConnectedBoard(args.port)
