@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import board_programs
+from . import board_programs, output
 from .board_programs import STAGING, staged_name
 from .connected_board import ConnectedBoard, Facts, FullBoard
 from .errors import ToolError
@@ -85,7 +85,8 @@ def install(board: ConnectedBoard, plan: Plan, advance: Callable[[int], None]) -
         # A board that was cut off after all had arrived may have gone on by itself.
         state = _HALF if moving or copied == sum(map(len, public.values())) else _SAFE
         if isinstance(error, KeyboardInterrupt):
-            raise ToolError(f"interrupted; {state}") from None
+            output.warn(state)
+            raise
         if isinstance(error, FullBoard) and not moving:
             raise ToolError(f"{error}; {_give_up(board)}") from None
         raise ToolError(f"{error}; {state}") from None
