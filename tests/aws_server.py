@@ -26,9 +26,9 @@ _START_SECONDS = 60
 
 
 class AwsServer:
-    """moto's server; use it in a `with` statement. `url` is what --endpoint-url takes."""
+    """moto's server; use it in a `with` statement. its port is `port`."""
 
-    url = ""
+    port = 0
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -48,7 +48,7 @@ class AwsServer:
         if not line:
             self.__exit__()
             raise RuntimeError("moto's server does not start: run `python tests/aws_server.py`")
-        self.url = f"http://127.0.0.1:{int(line)}"
+        self.port = int(line)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -57,6 +57,11 @@ class AwsServer:
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 stream.close()
+
+    @property
+    def url(self) -> str:
+        """What --endpoint-url takes."""
+        return f"http://127.0.0.1:{self.port}"
 
     def reset(self) -> None:
         """Forget every thing, certificate and policy: a new account."""

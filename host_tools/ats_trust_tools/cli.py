@@ -31,6 +31,7 @@ COMMANDS = {
     ),
     "device": ("ats_trust_tools.commands.device", "make or show a device's own file"),
     "boards": ("ats_trust_tools.commands.boards", "list and explain the board profiles"),
+    "endpoint": ("ats_trust_tools.commands.endpoint", "ask AWS for your account's endpoint"),
     "emulate": ("ats_trust_tools.emulate.command", "be AWS IoT Core's front door on loopback"),
 }
 

@@ -56,7 +56,7 @@ def check_credentials(
     except ToolError as error:
         raise ToolError(f"--key: {error}") from None
     view = load(certificate)
-    if _public_bytes(view.public_key()) != _public_bytes(key.public_key()):
+    if public_bytes(view.public_key()) != public_bytes(key.public_key()):
         raise ToolError(
             f"--key: it does not belong to the certificate (it is {key_name(key)}, the "
             f"certificate's is {key_name(view.public_key())}); AWS gives both files of a pair "
@@ -65,17 +65,44 @@ def check_credentials(
     return Credentials(
         certificate=certificate,
         key=key.private_bytes(Encoding.DER, PrivateFormat.TraditionalOpenSSL, NoEncryption()),
-        warnings=tuple(_dates(certificate, now) + _purpose(view)),
+        warnings=_certificate_warnings(certificate, now),
     )
 
 
-def belongs_together(certificate: bytes, key: bytes) -> bool:
-    """Whether a DER private key is the one that a DER certificate is for."""
+def check_answer(
+    certificate_file: bytes, request: bytes, manifest: Manifest, now: datetime
+) -> tuple[bytes, tuple[str, ...]]:
+    """Return (certificate, warnings) of a certificate that was made from this request (DER).
+
+    Raises ToolError, which begins with --cert, when it is for another key or of no use.
+    """
     try:
-        public = _public_bytes(_private_key(key).public_key())
+        certificate = _device_certificate(certificate_file, manifest)
+    except ToolError as error:
+        raise ToolError(f"--cert: {error}") from None
+    wanted = x509.load_der_x509_csr(request).public_key()
+    found = load(certificate).public_key()
+    if public_bytes(found) != public_bytes(wanted):
+        raise ToolError(
+            f"--cert: it is for another key ({key_name(found)}) than this device file's "
+            f"({key_name(wanted)}); give the one that was made from this file's request"
+        )
+    return certificate, _certificate_warnings(certificate, now)
+
+
+def belongs_together(public: bytes, key: bytes) -> bool:
+    """Whether a DER private key is the one of a public key (DER of SubjectPublicKeyInfo)."""
+    try:
+        return public_bytes(_private_key(key).public_key()) == public
     except ToolError:
         return False
-    return public == _public_bytes(load(certificate).public_key())
+
+
+def public_bytes(key: object) -> bytes:
+    """Return the DER of SubjectPublicKeyInfo, by which keys are compared; b"" for other kinds."""
+    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+        return b""
+    return key.public_bytes(Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def check_client_id(client_id: str) -> None:
@@ -174,10 +201,8 @@ def _is_der_key(content: bytes) -> bool:
         return False
 
 
-def _public_bytes(key: object) -> bytes:
-    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
-        return b""
-    return key.public_bytes(Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+def _certificate_warnings(certificate: bytes, now: datetime) -> tuple[str, ...]:
+    return tuple(_dates(certificate, now) + _purpose(load(certificate)))
 
 
 def _dates(certificate: bytes, now: datetime) -> list[str]:

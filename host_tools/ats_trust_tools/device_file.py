@@ -63,3 +63,25 @@ def write_device(path: Path, device: Device) -> int:
     content = encode(device)
     write_atomically(path, content, mode=0o600)
     return len(content)
+
+
+def refuse_pending(path: Path) -> None:
+    """Raise ToolError when a key that waits for its certificate would be lost at `path`."""
+    if path.is_file() and _is_pending(path):
+        raise ToolError(
+            f"{path} holds a key that waits for its certificate; write to another file, or delete "
+            "that one first"
+        )
+
+
+def _is_pending(path: Path) -> bool:
+    try:
+        return read_device(path).format == PENDING
+    except ToolError:
+        return False
+
+
+def wrote(path: Path, size: int, device: Device) -> str:
+    """What to say of a device file that was written."""
+    state = "encrypted; on a board it will be plain" if device.encrypted else "in plain"
+    return f"Wrote {path}: {size} bytes, readable by you only; it holds a private key, {state}."

@@ -2,6 +2,8 @@
 
 from ats_trust.endpoint import Endpoint
 
+from .arguments import aws_lookalike
+
 
 def ats_host(endpoint: Endpoint) -> str:
     """The name of the same account's ATS endpoint; only a legacy endpoint has another one."""
@@ -11,3 +13,23 @@ def ats_host(endpoint: Endpoint) -> str:
     prefix, rest = name.split(".", 1)
     # Beijing's ATS names have a dot before "ats".
     return prefix + (".ats." if rest.startswith("iot.cn-north-1.") else "-ats.") + rest
+
+
+def device_warnings(host: Endpoint, port: int) -> list[str]:
+    """What the owner of a device that is to use this endpoint should know."""
+    warnings = aws_lookalike(host)
+    if host.kind == "data-legacy":
+        warnings.append(
+            f"{host.host} is a legacy endpoint, which AWS no longer supports and which needs a "
+            f"bundle made with --endpoint {host.host}; use {ats_host(host)} instead"
+        )
+    if host.kind == "control":
+        warnings.append(
+            f"{host.host} is AWS's control plane, not a data endpoint: devices can not use MQTT "
+            "there; `aws iot describe-endpoint --endpoint-type iot:Data-ATS` prints the right one"
+        )
+    if port == 443 and host.kind in ("data-ats", "data-legacy"):
+        warnings.append(
+            "port 443 of a data endpoint needs ALPN, which MicroPython does not have; use 8883"
+        )
+    return warnings

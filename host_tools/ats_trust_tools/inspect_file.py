@@ -8,19 +8,24 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+
 from ats_trust import bundle as board_bundle
-from ats_trust import credentials, der
+from ats_trust import der
 
 from . import der_tags
 from .bundle import LEAF_BITS, ROLE_BITS
-from .certificate import fields, load, signed_by
+from .certificate import fields, key_name, load, signed_by
 from .certificate_files import certificates_in
 from .describe import certificate_facts
+from .device_blob import PENDING
 from .device_check import EXPIRES_SOON as DEVICE_EXPIRES_SOON
-from .device_check import belongs_together
+from .device_check import belongs_together, public_bytes
+from .device_file import decrypted, read_device
 from .errors import ToolError
 from .files import read_bounded
 from .heap_model import anchor_heap
+from .passphrase import Passphrase
 from .pem import blocks, looks_like_pem
 from .plan import EXPIRES_SOON
 from .roots import Manifest
@@ -104,25 +109,47 @@ def explain_bundle(path: Path, manifest: Manifest, now: datetime) -> dict[str, A
     }
 
 
-def explain_device(path: Path, manifest: Manifest, now: datetime) -> dict[str, Any]:
-    """Return what a device file holds, without its key. Raises ConfigError when it is damaged."""
-    read_bounded(path, "a device file")  # Where it is missing, that is what is wrong with it.
-    device = credentials.load_device(str(path))
-    certificate, key = device.credentials()
+def explain_device(
+    path: Path, manifest: Manifest, now: datetime, passphrase: Passphrase | None = None
+) -> dict[str, Any]:
+    """Return what a device file holds, without its key. Raises ToolError when it is damaged.
+
+    passphrase: opens an encrypted key, to check that it belongs to the certificate; without it
+    everything else is said.
+    """
+    device = read_device(path)
+    key = b"" if device.encrypted else device.key
+    if device.encrypted and passphrase:
+        key = decrypted(device, path, passphrase).key
+    pending = device.format == PENDING
     warnings = []
     if path.stat().st_mode & 0o077:
-        warnings.append(f"others on this computer can read its private key: chmod 600 {path}")
-    if not belongs_together(certificate, key):
+        what = "try passphrases on" if device.encrypted else "read"
+        warnings.append(f"others on this computer can {what} its private key: chmod 600 {path}")
+    if pending:
+        public = x509.load_der_x509_csr(device.certificate).public_key()
+        facts = None
+        warnings.append(
+            "no board can use it yet, it waits for the certificate: "
+            f"`ats-trust device create --complete {path} --cert FILE`"
+        )
+    else:
+        public = load(device.certificate).public_key()
+        facts = certificate_facts(device.certificate, manifest, now)
+        warnings += _expiry("the device's certificate", facts, DEVICE_EXPIRES_SOON)
+    if key and not belongs_together(public_bytes(public), key):
         warnings.append("its private key does not belong to its certificate: make it again")
-    facts = certificate_facts(certificate, manifest, now)
-    warnings += _expiry("the device's certificate", facts, DEVICE_EXPIRES_SOON)
+    here = "encrypted with a passphrase in this file" if device.encrypted else "plain in this file"
     return {
         "kind": "device",
-        "endpoint": device.host,
+        "endpoint": device.endpoint,
         "port": device.port,
         "client_id": device.client_id,
         "certificate": facts,
-        "private_key": f"{facts['key']}, not shown",
+        "waits_since": f"{device.created:%Y-%m-%dT%H:%M:%SZ}" if device.created else None,
+        "private_key": f"{key_name(public)}, not shown; {here}, always plain on a board",
+        "encrypted": device.encrypted,
+        "key_checked": bool(key),
         "warnings": warnings,
     }
 

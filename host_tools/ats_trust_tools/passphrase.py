@@ -16,13 +16,13 @@ from .errors import ToolError, UsageError
 from .files import read_bounded
 
 
-def add_passphrase_argument(parser: argparse.ArgumentParser) -> None:
-    """Declare --passphrase-file."""
+def add_passphrase_argument(parser: argparse.ArgumentParser, use: str = "") -> None:
+    """Declare --passphrase-file. use: what for, where nobody is asked for it."""
     parser.add_argument(
         "--passphrase-file",
         metavar="FILE",
         type=Path,
-        help="its first line is the passphrase; by default you are asked for it",
+        help="its first line is the passphrase; " + (use or "by default you are asked for it"),
     )
 
 

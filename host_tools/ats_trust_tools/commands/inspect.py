@@ -69,13 +69,14 @@ def _show_bundle(path: Path, found: dict[str, Any]) -> None:
 
 
 def _show_device(path: Path, found: dict[str, Any]) -> None:
-    wanted = ("endpoint", "port", "client_id", "private_key")
+    wanted = ("endpoint", "port", "client_id", "private_key", "key_checked", "waits_since")
     output.print_fields(
         f"{path}: a device file, whole (SHA-256)",
         as_fields({key: found[key] for key in wanted}),
     )
-    output.print_line()
-    output.print_fields("its certificate", as_fields(found["certificate"]))
+    if found["certificate"]:
+        output.print_line()
+        output.print_fields("its certificate", as_fields(found["certificate"]))
 
 
 def _show_certificates(path: Path, certificates: list[dict[str, object]]) -> None:

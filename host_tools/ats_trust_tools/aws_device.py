@@ -1,0 +1,193 @@
+"""One device registered at AWS IoT Core: thing, policy, and a certificate for a key of ours.
+
+Rules: `look` only reads. `register` is taken up by a second run where a first was killed: a thing
+or policy that is there is used, a certificate for the same key is found and used, never made twice.
+A certificate is inactive until thing and policy are attached to it. Where a step fails, the
+certificate is made inactive and deleted, and the error says what exists by then.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from cryptography import x509
+
+from ats_trust import endpoint
+from ats_trust.errors import ConfigError
+
+from .aws import aws_failures
+from .device_blob import Device
+from .device_check import public_bytes
+from .device_pending import request_pem
+from .errors import ToolError
+from .thing_policy import same_policy
+
+# AWS's clock and this computer's may differ.
+CLOCKS_DIFFER = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where devices are registered. arn: "arn:PARTITION:iot:REGION:ACCOUNT:"."""
+
+    endpoint: endpoint.Endpoint
+    arn: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """What there is before anything is made. certificates: of the thing."""
+
+    thing: bool
+    policy: bool
+    certificates: int
+
+
+@dataclass
+class Registration:
+    """What is registered, and by which names. created: no certificate of its key is older."""
+
+    thing: str
+    policy_name: str
+    policy: str
+    device: Device
+
+
+def look_at_account(iot: Any, sts: Any) -> Place:
+    """Return the account's endpoint and the ARN of what is in it."""
+    with aws_failures():
+        host = iot.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
+        account = sts.get_caller_identity()["Account"]
+    try:
+        found = endpoint.parse(host)
+    except ConfigError as error:
+        raise ToolError(f"AWS names an endpoint that is none: {error}") from None
+    return Place(found, f"arn:{iot.meta.partition}:iot:{iot.meta.region_name}:{account}:")
+
+
+def look_at_thing(iot: Any, thing: str, policy_name: str, policy: dict[str, Any]) -> Found:
+    """Return what exists. Raises ToolError when the policy's name is that of another policy."""
+    missing = iot.exceptions.ResourceNotFoundException
+    with aws_failures():
+        try:
+            there = iot.get_policy(policyName=policy_name)["policyDocument"]
+        except missing:
+            there = None
+        try:
+            iot.describe_thing(thingName=thing)
+            principals = _all(iot, "list_thing_principals", "principals", thingName=thing)
+        except missing:
+            return Found(False, there is not None, 0)
+    if there is not None and not same_policy(there, policy):
+        raise ToolError(
+            f"AWS has a policy {policy_name} that says something else; look at it "
+            f"(`aws iot get-policy --policy-name {policy_name}`), or give --policy-name another"
+        )
+    return Found(True, there is not None, len(principals))
+
+
+def register(
+    iot: Any, once: Any, plan: Registration, resumed: bool, keep: Callable[[str], None]
+) -> str:
+    """Register a device and return its certificate's id.
+
+    once: a client that sends a request one time only. resumed: a run before may have made the
+    certificate. keep: gets the certificate (PEM) and writes the device file; when it fails, the
+    certificate is taken back.
+    """
+    made: list[str] = []
+    certificate = None
+    try:
+        with aws_failures():
+            _make_thing_and_policy(iot, plan, made)
+            certificate = _certificate(iot, once, plan.device, resumed)
+            made.append(f"certificate {certificate['certificateId']}")
+            arn = certificate["certificateArn"]
+            iot.attach_policy(policyName=plan.policy_name, target=arn)
+            iot.attach_thing_principal(thingName=plan.thing, principal=arn)
+            identity = str(certificate["certificateId"])
+            iot.update_certificate(certificateId=identity, newStatus="ACTIVE")
+        keep(certificate["certificatePem"])
+        return identity
+    except (ToolError, KeyboardInterrupt) as error:
+        state = _taken_back(iot, certificate, made)
+        what = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+        raise ToolError(f"{what}; {state}") from None
+
+
+def _make_thing_and_policy(iot: Any, plan: Registration, made: list[str]) -> None:
+    exists = iot.exceptions.ResourceAlreadyExistsException
+    try:
+        iot.create_thing(thingName=plan.thing)
+    except exists:
+        pass  # With attributes of its own, which are none of our business.
+    made.append(f"thing {plan.thing}")
+    try:
+        iot.create_policy(policyName=plan.policy_name, policyDocument=plan.policy)
+    except exists:
+        pass  # Seen before, and it says the same.
+    made.append(f"policy {plan.policy_name}")
+
+
+def _certificate(iot: Any, once: Any, device: Device, resumed: bool) -> dict[str, Any]:
+    """Find the certificate of the device's key, or have one made; inactive when it is new."""
+    found = _certificates_of(iot, device) if resumed else []
+    for surplus in found[1:]:
+        _retire(iot, surplus)
+    if found:
+        return found[0]
+    answer: dict[str, Any] = once.create_certificate_from_csr(
+        certificateSigningRequest=request_pem(device).decode(), setAsActive=False
+    )
+    return answer
+
+
+def _certificates_of(iot: Any, device: Device) -> list[dict[str, Any]]:
+    """The usable certificates of a device's key at AWS, an active one first."""
+    public = public_bytes(x509.load_der_x509_csr(device.certificate).public_key())
+    if device.created is None:
+        raise ValueError("only a device that waits for its certificate can be looked for")
+    found = []
+    for entry in _all(iot, "list_certificates", "certificates"):
+        made: datetime = entry["creationDate"]
+        if made < device.created - CLOCKS_DIFFER or entry["status"] not in ("ACTIVE", "INACTIVE"):
+            continue
+        about = iot.describe_certificate(certificateId=entry["certificateId"])
+        facts = about["certificateDescription"]
+        view = x509.load_pem_x509_certificate(facts["certificatePem"].encode())
+        if public_bytes(view.public_key()) == public:
+            found.append(facts)
+    return sorted(found, key=lambda facts: str(facts["status"]))  # ACTIVE before INACTIVE.
+
+
+def _taken_back(iot: Any, certificate: dict[str, Any] | None, made: list[str]) -> str:
+    """Retire the certificate and say in words what exists at AWS by now."""
+    again = "the key is kept: the same command again goes on from here"
+    if certificate:
+        name = f"certificate {certificate['certificateId']}"
+        try:
+            with aws_failures():
+                _retire(iot, certificate)
+            made.remove(name)
+            again = f"{name} was made inactive and deleted; {again}"
+        except (ToolError, KeyboardInterrupt):
+            again = f"{name} could not be taken back and may be active; {again} and uses it"
+    exists = f"at AWS there is now: {', '.join(made)}" if made else "nothing was made at AWS"
+    return f"{exists}; {again}"
+
+
+def _retire(iot: Any, certificate: dict[str, Any]) -> None:
+    """Make a certificate inactive, detach all that is attached to it, and delete it."""
+    identity, arn = certificate["certificateId"], certificate["certificateArn"]
+    iot.update_certificate(certificateId=identity, newStatus="INACTIVE")
+    for policy in _all(iot, "list_attached_policies", "policies", target=arn):
+        iot.detach_policy(policyName=policy["policyName"], target=arn)
+    for thing in _all(iot, "list_principal_things", "things", principal=arn):
+        iot.detach_thing_principal(thingName=thing, principal=arn)
+    iot.delete_certificate(certificateId=identity)
+
+
+def _all(iot: Any, operation: str, name: str, **arguments: str) -> list[Any]:
+    pages = iot.get_paginator(operation).paginate(**arguments)
+    return [entry for page in pages for entry in page[name]]
