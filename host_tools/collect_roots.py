@@ -6,6 +6,7 @@
 
 certs_der/MANIFEST.toml says which package, member and fingerprint each root has. To add a root:
 write its whole entry and run this; `ats-trust roots verify` then says what in the entry is not so.
+certs_der/data-ats.pem has all the roots that may answer at an iot:Data-ATS endpoint.
 Rules: no network; a wheel or a certificate with another SHA-256 than the manifest's is refused.
 """
 
@@ -19,6 +20,10 @@ from pathlib import Path
 from ats_trust_tools.errors import ToolError
 from ats_trust_tools.files import write_atomically
 from ats_trust_tools.pem import blocks
+from ats_trust_tools.roots import certificate_store, load_manifest
+
+# For clients on a computer that take a file of roots (ats_trust_tools/aws_endpoint.py).
+STORE = "data-ats.pem"
 
 
 def certificates(wheel: Path, wheel_sha256: str, member: str) -> dict[str, bytes]:
@@ -50,7 +55,8 @@ def collect(wheels: Path, folder: Path) -> list[str]:
             raise ToolError(f"{root['name']}: no such certificate in {root['origin']}")
         write_atomically(folder / root["file"], certificate)
         written.append(root["file"])
-    return written
+    write_atomically(folder / STORE, certificate_store(load_manifest(folder), "data-ats"))
+    return [*written, STORE]
 
 
 def main() -> int:

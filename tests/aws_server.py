@@ -26,9 +26,9 @@ _START_SECONDS = 60
 
 
 class AwsServer:
-    """moto's server; use it in a `with` statement. `url` is what --endpoint-url takes."""
+    """moto's server; use it in a `with` statement. its port is `port`."""
 
-    url = ""
+    port = 0
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -48,7 +48,7 @@ class AwsServer:
         if not line:
             self.__exit__()
             raise RuntimeError("moto's server does not start: run `python tests/aws_server.py`")
-        self.url = f"http://127.0.0.1:{int(line)}"
+        self.port = int(line)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -57,6 +57,11 @@ class AwsServer:
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 stream.close()
+
+    @property
+    def url(self) -> str:
+        """What --endpoint-url takes."""
+        return f"http://127.0.0.1:{self.port}"
 
     def reset(self) -> None:
         """Forget every thing, certificate and policy: a new account."""
@@ -98,7 +103,7 @@ def _serve() -> None:
     )
     from werkzeug.serving import make_server
 
-    _sign_requests()
+    _certify_requests()
     application = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", 0, application, True, request_handler=MotoRequestHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -106,39 +111,38 @@ def _serve() -> None:
     sys.stdin.read()
 
 
-def _sign_requests() -> None:
-    """Answer a request (CSR) as AWS does: moto's certificate is for a key that moto makes."""
+def _certify_requests() -> None:
+    """Let moto make the certificate for the key of the CSR, as AWS does, and not for a new one."""
     from datetime import UTC, datetime, timedelta
-    from typing import Any
 
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import Encoding
-    from moto.iot.models import IoTBackend
+    from moto.iot.models import FakeCertificate, IoTBackend
 
     issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "AWS IoT stand-in")])
-    issuer_key = ec.generate_private_key(ec.SECP256R1())
+    signer = ec.generate_private_key(ec.SECP256R1())
 
-    def create_certificate_from_csr(self: Any, csr: str, set_as_active: bool) -> Any:
+    def create(self: IoTBackend, csr: str, set_as_active: bool) -> FakeCertificate:
         request = x509.load_pem_x509_csr(csr.encode())
+        if not request.is_signature_valid:
+            raise ValueError("the CSR is not signed with its key")
         now = datetime.now(UTC)
-        certificate = (
+        made = (
             x509.CertificateBuilder()
             .subject_name(request.subject)
             .issuer_name(issuer)
             .public_key(request.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(minutes=2))
-            .not_valid_after(now + timedelta(days=9000))
-            .sign(issuer_key, hashes.SHA256())
+            .not_valid_after(now + timedelta(days=10000))
+            .sign(signer, hashes.SHA256())
         )
-        pem = certificate.public_bytes(Encoding.PEM).decode()
-        return self.register_certificate(
-            pem, ca_certificate_pem=None, set_as_active=set_as_active, status="INACTIVE"
-        )
+        pem = made.public_bytes(Encoding.PEM).decode()
+        return self.register_certificate(pem, None, set_as_active, "INACTIVE")
 
-    IoTBackend.create_certificate_from_csr = create_certificate_from_csr  # type: ignore[method-assign]
+    IoTBackend.create_certificate_from_csr = create  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

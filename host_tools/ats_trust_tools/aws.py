@@ -8,6 +8,7 @@ request that it got.
 """
 
 import argparse
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,7 +76,9 @@ def client(args: argparse.Namespace, service: str = "iot", limits: Limits = USUA
     with aws_failures():
         try:
             made = session(args, limits).client(service, endpoint_url=args.endpoint_url)
-        except ValueError:
+        except ValueError as error:
+            if type(error) is not ValueError:
+                raise
             # botocore, of whatever it takes for no URL; its text repeats it, passwords and all.
             raise UsageError(
                 "--endpoint-url (or AWS_ENDPOINT_URL) is no URL; write https://HOST[:PORT]"
@@ -104,8 +107,18 @@ def _sentence(error: Exception) -> str | None:
         return None
     if isinstance(error, exceptions.ClientError):
         return _refusal(error.response)
+    if isinstance(error, OSError) and error.filename:
+        return (
+            f"{error.filename}, which your AWS configuration names: {error.strerror}; correct "
+            "your AWS profile"
+        )
     if not isinstance(error, exceptions.BotoCoreError):
-        return None
+        if not _raised_by_botocore(error):
+            return None
+        return (
+            f"AWS's client, boto3, does not understand the answer ({type(error).__name__}); "
+            "whoever gave it is not AWS; check --endpoint-url, the proxy and the network"
+        )
     facts = error.kwargs
     url = facts.get("endpoint_url")
     host = _place(url) if isinstance(url, str) else "AWS"
@@ -116,6 +129,14 @@ def _sentence(error: Exception) -> str | None:
         f"AWS's client, boto3, failed ({type(error).__name__}); check your AWS configuration with "
         "`aws sts get-caller-identity`"
     )
+
+
+def _raised_by_botocore(error: Exception) -> bool:
+    """Whether it was botocore's own code that stumbled, over an answer that is not AWS's."""
+    places = [
+        frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)
+    ]
+    return bool(places) and places[-1].startswith("botocore.")
 
 
 def _meanings(kind: Any) -> tuple[tuple[tuple[type[Exception], ...], str], ...]:

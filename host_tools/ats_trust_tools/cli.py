@@ -35,6 +35,7 @@ COMMANDS = {
         "ats_trust_tools.commands.boards",
         "what is known of a board, what it means",
     ),
+    "endpoint": ("ats_trust_tools.commands.endpoint", "ask AWS for your account's endpoint"),
     "emulate": ("ats_trust_tools.emulate.command", "be AWS IoT Core's front door on loopback"),
 }
 

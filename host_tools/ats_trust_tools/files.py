@@ -16,14 +16,21 @@ from .errors import ToolError, UsageError
 MAX_INPUT = 1 << 20
 
 
-def write_atomically(path: str | os.PathLike[str], data: bytes, mode: int = 0o644) -> None:
-    """Make `path` hold exactly `data`, or leave whatever was there untouched.
+def write_atomically(
+    path: str | os.PathLike[str],
+    data: bytes | Iterable[bytes],
+    mode: int = 0o644,
+    *,
+    flush: bool = True,
+) -> None:
+    """Make `path` hold exactly `data`, whole or in parts, or leave whatever was there untouched.
 
     A symbolic link stays one: the file that it leads to is written. What is there and is no
     regular file (a folder, a pipe, a device as /dev/null) is refused.
 
     mode: permission bits of the file (the umask may take some away); files that hold a private
-    key are written with 0o600. Raises ToolError.
+    key are written with 0o600. flush: on disk when this returns; without, a power cut soon after
+    can leave the file damaged, which is for what is made anew at any time. Raises ToolError.
     """
     target = Path(path)
     try:
@@ -35,14 +42,16 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, mode: int = 0o64
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode)
         try:
             with os.fdopen(descriptor, "wb") as stream:
-                stream.write(data)
+                stream.writelines([data] if isinstance(data, bytes) else data)
                 stream.flush()
-                os.fsync(stream.fileno())
+                if flush:
+                    os.fsync(stream.fileno())
             partial.replace(place)
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
-        _flush_folder(place.parent)
+        if flush:
+            _flush_folder(place.parent)
     except FileNotFoundError:
         raise ToolError(
             f"can not write {target}: the folder {target.parent} does not exist; create it first"
@@ -51,19 +60,19 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, mode: int = 0o64
         raise ToolError(f"can not write {target}: {error.strerror or error}") from None
 
 
-def read_bounded(path: str | os.PathLike[str], what: str) -> bytes:
+def read_bounded(path: str | os.PathLike[str], what: str, limit: int = MAX_INPUT) -> bytes:
     """Return the content of a file that should hold `what`, as "a certificate"; bounded."""
     try:
         with Path(path).open("rb") as stream:
-            data = stream.read(MAX_INPUT + 1)
+            data = stream.read(limit + 1)
     except OSError as error:
         raise ToolError(
             f"can not read {path} ({what} belongs there): {error.strerror or error}"
         ) from None
     if not data:
         raise ToolError(f"{path} is empty; {what} belongs there")
-    if len(data) > MAX_INPUT:
-        raise ToolError(f"{path} is larger than {MAX_INPUT} bytes, so it is not {what}")
+    if len(data) > limit:
+        raise ToolError(f"{path} is larger than {limit} bytes, so it is not {what}")
     return data
 
 

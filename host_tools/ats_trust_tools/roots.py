@@ -16,6 +16,7 @@ from . import certificate as x509
 from .bundle import Anchor
 from .errors import ToolError, UsageError
 from .files import data_folder, read_bounded
+from .pem import armour
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,15 @@ def load_manifest(folder: Path | None = None) -> Manifest:
         )
     except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise ToolError(f"{path} is damaged ({error}); install ats-trust again") from None
+
+
+def certificate_store(manifest: Manifest, kind: str) -> bytes:
+    """Return the roots that may answer for a kind of endpoint as PEM, as OpenSSL takes them."""
+    return b"".join(
+        armour("CERTIFICATE", root.certificate)
+        for root in manifest.roots
+        if kind in root.endpoints
+    )
 
 
 def verify(root: Root) -> list[str]:

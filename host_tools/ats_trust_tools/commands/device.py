@@ -8,14 +8,14 @@ from .. import output
 from ..inspect_file import explain_device
 from ..passphrase import Passphrase, add_passphrase_argument
 from ..roots import load_manifest
-from . import device_change, device_create
+from . import device_change, device_create, device_fleet
 from .inspect import show
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
     actions = parser.add_subparsers(
-        dest="action", required=True, metavar="create|show|move|encrypt|decrypt"
+        dest="action", required=True, metavar="create|show|move|encrypt|decrypt|fleet"
     )
     create = actions.add_parser(
         "create",
@@ -29,12 +29,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shown.add_argument("--json", action="store_true", help="print JSON")
     add_passphrase_argument(shown, "to check an encrypted key against the certificate")
     device_change.add_arguments(actions)
+    device_fleet.add_arguments(
+        actions.add_parser("fleet", help="keys, requests and device files for thousands of things")
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
     if args.action == "create":
         return device_create.run(args)
+    if args.action == "fleet":
+        return device_fleet.run(args)
     if args.action != "show":
         return device_change.run(args)
     passphrase = Passphrase(args.passphrase_file) if args.passphrase_file else None
