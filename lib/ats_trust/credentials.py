@@ -56,7 +56,7 @@ class Device:
             a, b = expect(data, pos, stop, _UTF8_STRING)
             port, pos = integer(data, b, stop)
             if number != 1 or not 0 < port < 65536:
-                fail("another format")
+                fail("encrypted: decrypt it first" if number == 2 else "another format")
             c, d = expect(data, pos, stop, _UTF8_STRING)
             pos = expect(data, d, stop)[1]
             e, f = only(data, pos, stop, _OCTET_STRING)

@@ -1,56 +1,104 @@
-"""`ats-trust boards`: which boards have a profile, and where its numbers come from."""
+"""`ats-trust boards`: which boards there are, what is known of one, and what that means."""
 
 import argparse
-from dataclasses import asdict
 
 from .. import output
-from ..boards import Board, board_names, load_board
+from ..board_meaning import meaning
+from ..boards import FIELDS, Board, Fact, all_boards, load_board, refusal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare `list` and `show BOARD`."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="list|show")
-    listing = actions.add_parser("list", help="all boards that have a profile")
-    show = actions.add_parser("show", help="one profile, each number with its source")
-    show.add_argument("board", metavar="BOARD", help="MicroPython's id: RPI_PICO_W")
-    for action in (listing, show):
-        action.add_argument("--json", action="store_true", help="print JSON")
+    """Declare the options."""
+    parser.add_argument(
+        "board", metavar="BOARD", nargs="?", help="MicroPython's id: RPI_PICO_W; none lists all"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
-    if args.action == "show":
-        _show(load_board(args.board), args.json)
+    if args.board is not None:
+        board = load_board(args.board)
+        if args.json:
+            output.print_json(_as_json(board))
+        else:
+            _show(board)
         return 0
-    boards = [load_board(name) for name in board_names()]
+    boards = list(all_boards())
     if args.json:
-        output.print_json([asdict(board) for board in boards])
+        output.print_json([_as_json(board) for board in boards])
         return 0
     output.print_table(
         "Boards",
-        ("board", "what", "TLS memory", "prefers", "clock at power-up"),
-        [(b.name, b.title, b.tls_memory, b.prefer, b.cold_clock) for b in boards],
+        ("board", "MCU", "MicroPython", "TLS memory", "first asked for", "file system"),
+        [
+            (
+                board.name,
+                board.value("mcu"),
+                "refused" if refusal(board) else f"{board.oldest_firmware} or newer",
+                board.value("tls_memory"),
+                {"speed": "RSA", "memory": "ECDSA", None: ""}[board.value("prefer")],
+                board.value("file_system") or "",
+            )
+            for board in boards
+        ],
     )
     return 0
 
 
-def _show(board: Board, as_json: bool) -> None:
-    if as_json:
-        output.print_json(asdict(board))
-        return
-    output.print_fields(
-        f"{board.name}: {board.title}",
-        (
-            ("platform", board.platform),
-            ("TLS memory", board.tls_memory),
-            ("clock at power-up", board.cold_clock),
-            ("roots", ", ".join(board.roots)),
-            ("prefers", f"{board.prefer}: {board.prefer_because}"),
-        ),
-    )
+def _show(board: Board) -> None:
+    output.print_line(f"{board.name}: {board.title}")
+    output.print_line()
+    for sentence in meaning(board):
+        output.print_line(sentence)
     output.print_line()
     output.print_table(
-        "Figures",
-        ("figure", "value#", "unit", "how", "source"),
-        [(f.name, f.value, f.unit, f.how, f.source) for f in board.figures],
+        "Facts",
+        ("fact", "value", "how", "source"),
+        [
+            (FIELDS[fact.name].label, value_text(fact), fact.how, fact.source)
+            for fact in board.facts.values()
+        ],
     )
+    if refusal(board):
+        return
+    unknown = [
+        field.label
+        for name, field in FIELDS.items()
+        if name not in board.facts and name != "refused"
+    ]
+    if unknown:
+        output.print_line()
+        output.print_line(f"Not known, or not of this board: {', '.join(unknown)}.")
+
+
+def value_text(fact: Fact) -> str:
+    """Return a fact's value as people read it."""
+    field = FIELDS[fact.name]
+    if isinstance(fact.value, dict):
+        return "; ".join(
+            f'"{text}"' + (f" ({releases})" if releases != "-" else "")
+            for releases, text in fact.value.items()
+        )
+    if isinstance(fact.value, tuple):
+        return ", ".join(fact.value)
+    return f"{fact.value} {field.unit}" if field.unit else str(fact.value)
+
+
+def _as_json(board: Board) -> dict[str, object]:
+    return {
+        "name": board.name,
+        "title": board.title,
+        "refused": refusal(board),
+        "oldest_firmware": None if refusal(board) else board.oldest_firmware,
+        "meaning": meaning(board),
+        "facts": {
+            fact.name: {
+                "value": fact.value,
+                "unit": FIELDS[fact.name].unit or None,
+                "how": fact.how,
+                "source": fact.source,
+            }
+            for fact in board.facts.values()
+        },
+    }
