@@ -31,6 +31,7 @@ COMMANDS = {
     ),
     "device": ("ats_trust_tools.commands.device", "make or show a device's own file"),
     "endpoint": ("ats_trust_tools.commands.endpoint", "ask AWS for your account's endpoint"),
+    "flash": ("ats_trust_tools.commands.flash", "library, roots and device file onto a board"),
     "boards": (
         "ats_trust_tools.commands.boards",
         "what is known of a board, what it means",

@@ -98,9 +98,7 @@ def why_not(facts: Facts, board: Board, port: str) -> str | None:
     if reason:
         return reason
     if not facts.tls:
-        return (
-            f"the firmware at {port} has no TLS module; install one that has a network"
-        )
+        return f"the firmware at {port} has no TLS module; install one that has a network"
     if not facts.verifies:
         return f"the TLS module at {port} can not verify a server, and no library can"
     if facts.hidden_by == ".frozen":
@@ -136,6 +134,11 @@ def why_not_these(facts: Facts, plan: Plan) -> str | None:
             f"{plan.room(facts.block)} until it is done; delete files there{smaller}"
         )
     return None
+
+
+def firmware(facts: Facts) -> str:
+    """Return one line about the firmware."""
+    return f"MicroPython {facts.release} ({facts.machine}), {facts.mbedtls or 'no Mbed TLS'}"
 
 
 def sha256(data: bytes) -> str:

@@ -5,6 +5,9 @@ import argparse
 from .. import output
 from ..board_meaning import meaning
 from ..boards import FIELDS, Board, Fact, all_boards, load_board, refusal
+from ..connected_board import ConnectedBoard
+from ..errors import UsageError
+from ..flash_plan import choose_board, firmware, why_not
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -12,11 +15,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "board", metavar="BOARD", nargs="?", help="MicroPython's id: RPI_PICO_W; none lists all"
     )
+    parser.add_argument("--detect", action="store_true", help="ask the board at --port what it is")
+    parser.add_argument("--port", metavar="PORT", help="as mpremote takes it: /dev/ttyACM0")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
+    if args.detect or args.port is not None:
+        return _detect(args)
     if args.board is not None:
         board = load_board(args.board)
         if args.json:
@@ -43,6 +50,51 @@ def run(args: argparse.Namespace) -> int:
             for board in boards
         ],
     )
+    return 0
+
+
+def _detect(args: argparse.Namespace) -> int:
+    """Say which board is connected, and what its profile says of it."""
+    if not args.port or not args.detect:
+        raise UsageError("asking a connected board takes both --detect and --port PORT")
+    facts = ConnectedBoard(args.port).probe()
+    # What is known of the board comes before what its firmware lacks.
+    board = choose_board(facts, args.board, args.port)
+    reason = why_not(facts, board, args.port)
+    answer = f"no: {reason}" if reason else f"yes: ats-trust flash --port {args.port}"
+    if args.json:
+        connected = {
+            "port": args.port,
+            "release": facts.release,
+            "build": facts.build,
+            "machine": facts.machine,
+            "platform": facts.platform,
+            "tls": facts.mbedtls or facts.tls,
+            "verifies": facts.verifies,
+            "free_heap": facts.heap,
+            "free_bytes": facts.free_blocks * facts.block,
+            "block": facts.block,
+            "files": {path: digest for path, (_, digest) in facts.files.items()},
+            "why_not": reason,
+        }
+        output.print_json({"connected": connected, **_as_json(board)})
+        return 0
+    output.print_fields(
+        f"{args.port}: {board.name}",
+        (
+            ("firmware", firmware(facts)),
+            ("its name for itself", facts.build or "unknown"),
+            ("free heap", f"{facts.heap} bytes"),
+            ("file system", f"{facts.free_blocks * facts.block} bytes free, blocks {facts.block}"),
+            ("ats_trust", f"{len(facts.files)} files" if facts.files else "not installed"),
+            (
+                "can be flashed",
+                f"no: {reason}" if reason else f"ats-trust flash --port {args.port}",
+            ),
+        ),
+    )
+    output.print_line()
+    _show(board)
     return 0
 
 

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ats_trust.bundle import Bundle
-from ats_trust.errors import BundleError
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+from ats_trust.bundle import Bundle
+from ats_trust.errors import BundleError
 
 from .. import output
 from ..boards import Board
@@ -18,7 +19,7 @@ from ..connected_board import ConnectedBoard, Facts
 from ..device_file import read_for_board
 from ..errors import ToolError
 from ..files import read_bounded
-from ..flash_plan import Plan, choose_board, make_plan, sha256, why_not, why_not_these
+from ..flash_plan import Plan, choose_board, firmware, make_plan, sha256, why_not, why_not_these
 from ..flashing import Outcome, check, field_bundle, install, verify
 from ..inspect_file import explain_bundle
 from ..installation import BOARD_BUNDLE, DEVICE, FIELD_BUNDLE, LIBRARY, board_files
@@ -44,9 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Look at the board, refuse or install, check, and say what is on it."""
     bundle = _own_bundle(args.bundle) if args.bundle else None
-    device = (
-        read_for_board(args.device, Passphrase(args.passphrase_file)) if args.device else None
-    )
+    device = read_for_board(args.device, Passphrase(args.passphrase_file)) if args.device else None
     connected = ConnectedBoard(args.port)
     facts = connected.probe()
     board = choose_board(facts, args.board, args.port)
@@ -129,8 +128,8 @@ def _present(
     except BundleError:
         if FIELD_BUNDLE not in files:
             output.warn(
-                f"{FIELD_BUNDLE} on the board is damaged, and until it is replaced (--bundle FILE) "
-                "or deleted the board connects to nobody"
+                f"{FIELD_BUNDLE} on the board is damaged; until it is deleted, or replaced "
+                "(--bundle FILE), the board connects to nobody"
             )
         return None
 
@@ -153,10 +152,6 @@ def _progress(plan: Plan) -> Progress:
     )
 
 
-def _firmware(facts: Facts) -> str:
-    return f"MicroPython {facts.release} ({facts.machine}), {facts.mbedtls or 'TLS'}"
-
-
 def _show_plan(args: argparse.Namespace, board: Board, facts: Facts, plan: Plan) -> None:
     if args.json:
         output.print_json(
@@ -171,7 +166,7 @@ def _show_plan(args: argparse.Namespace, board: Board, facts: Facts, plan: Plan)
             }
         )
         return
-    output.print_line(f"{args.port}: {board.name}, {_firmware(facts)}")
+    output.print_line(f"{args.port}: {board.name}, {firmware(facts)}")
     for path in plan.places:
         output.print_line(f"  copy    {path}")
     for path in plan.removals:
@@ -198,7 +193,7 @@ def _document(
         "board": board.name,
         "title": board.title,
         "release": facts.release,
-        "firmware": _firmware(facts),
+        "firmware": firmware(facts),
         "files": {path: sha256(data) for path, data in files.items()},
         "copied": list(plan.places),
         "removed": list(plan.removals),
