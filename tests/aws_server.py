@@ -104,6 +104,7 @@ def _serve() -> None:
     from werkzeug.serving import make_server
 
     _certify_requests()
+    _keep_endpoints()
     application = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", 0, application, True, request_handler=MotoRequestHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -143,6 +144,18 @@ def _certify_requests() -> None:
         return self.register_certificate(pem, None, set_as_active, "INACTIVE")
 
     IoTBackend.create_certificate_from_csr = create  # type: ignore[method-assign]
+
+
+def _keep_endpoints() -> None:
+    """Let moto give the same endpoint to each call, as AWS does."""
+    from functools import cache
+
+    from moto.iot.models import FakeEndpoint, IoTBackend
+
+    made = cache(FakeEndpoint)
+    IoTBackend.describe_endpoint = (  # type: ignore[method-assign]
+        lambda self, endpoint_type: made(endpoint_type, self.region_name)
+    )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """One device registered at AWS IoT Core: thing, policy, and a certificate for a key of ours.
 
-Rules: `look` only reads. `register` is taken up by a second run where a first was killed: a thing
-or policy that is there is used, a certificate for the same key is found and used, never made twice.
-A certificate is inactive until thing and policy are attached to it. Where a step fails, the
-certificate is made inactive and deleted, and the error says what exists by then.
+Rules: what is called `look_at` only reads. `register` is taken up by a second run where a first
+was killed: a thing or policy that is there is used, a certificate for the same key is found and
+used, never made twice. A certificate is inactive until thing and policy are attached to it. Where
+a step fails, it is made inactive and deleted, and the error says what exists by then.
 """
 
 from collections.abc import Callable
@@ -14,9 +14,9 @@ from typing import Any
 from cryptography import x509
 
 from ats_trust import endpoint
-from ats_trust.errors import ConfigError
 
 from .aws import aws_failures
+from .aws_endpoint import describe_endpoint
 from .device_blob import Device
 from .device_check import public_bytes
 from .device_pending import request_pem
@@ -44,9 +44,9 @@ class Found:
     certificates: int
 
 
-@dataclass
+@dataclass(frozen=True)
 class Registration:
-    """What is registered, and by which names. created: no certificate of its key is older."""
+    """What is to be registered. policy: JSON. device: one that waits for its certificate."""
 
     thing: str
     policy_name: str
@@ -57,12 +57,8 @@ class Registration:
 def look_at_account(iot: Any, sts: Any) -> Place:
     """Return the account's endpoint and the ARN of what is in it."""
     with aws_failures():
-        host = iot.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
+        found = describe_endpoint(iot, "data-ats")
         account = sts.get_caller_identity()["Account"]
-    try:
-        found = endpoint.parse(host)
-    except ConfigError as error:
-        raise ToolError(f"AWS names an endpoint that is none: {error}") from None
     return Place(found, f"arn:{iot.meta.partition}:iot:{iot.meta.region_name}:{account}:")
 
 
@@ -74,16 +70,16 @@ def look_at_thing(iot: Any, thing: str, policy_name: str, policy: dict[str, Any]
             there = iot.get_policy(policyName=policy_name)["policyDocument"]
         except missing:
             there = None
+        if there is not None and not same_policy(there, policy):
+            raise ToolError(
+                f"AWS has a policy {policy_name} that says something else; look at it (`aws iot "
+                f"get-policy --policy-name {policy_name}`), or give --policy-name another"
+            )
         try:
             iot.describe_thing(thingName=thing)
             principals = _all(iot, "list_thing_principals", "principals", thingName=thing)
         except missing:
             return Found(False, there is not None, 0)
-    if there is not None and not same_policy(there, policy):
-        raise ToolError(
-            f"AWS has a policy {policy_name} that says something else; look at it "
-            f"(`aws iot get-policy --policy-name {policy_name}`), or give --policy-name another"
-        )
     return Found(True, there is not None, len(principals))
 
 

@@ -15,7 +15,7 @@ from .inspect import show
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
     actions = parser.add_subparsers(
-        dest="action", required=True, metavar="create|show|move|encrypt|decrypt|fleet"
+        dest="action", required=True, metavar="create|fleet|show|move|encrypt|decrypt"
     )
     create = actions.add_parser(
         "create",
@@ -24,14 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     device_create.add_arguments(create)
+    device_fleet.add_arguments(
+        actions.add_parser("fleet", help="keys, requests and device files for thousands of things")
+    )
     shown = actions.add_parser("show", help="show a device file; never the key")
     shown.add_argument("file", type=Path)
     shown.add_argument("--json", action="store_true", help="print JSON")
     add_passphrase_argument(shown, "to check an encrypted key against the certificate")
     device_change.add_arguments(actions)
-    device_fleet.add_arguments(
-        actions.add_parser("fleet", help="keys, requests and device files for thousands of things")
-    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -146,7 +146,8 @@ def _request(args: argparse.Namespace) -> int:
     output.print_line(f"{args.output} {state}; {args.csr} is the request for its certificate.")
     output.print_line(
         "Have a certificate made from it, for example: aws iot create-certificate-from-csr "
-        f"--set-as-active --certificate-signing-request file://{args.csr}"
+        f"--set-as-active --certificate-signing-request file://{args.csr} "
+        "--certificate-pem-outfile FILE"
     )
     output.print_line(f"Then: ats-trust device create --complete {args.output} --cert FILE")
     return 0
