@@ -14,7 +14,7 @@ demo: venv micropython ## a MicroPython program authenticates an emulated AWS Io
 	PYTHONPATH=tests $(PYTHON_IN_VENV) scripts/demo.py
 
 test: venv micropython openssl firmware ## every test, under CPython and under each MicroPython release
-	$(PYTHON_IN_VENV) -m pytest $(ARGS)
+	$(PYTHON_IN_VENV) -m pytest -n auto --dist worksteal $(ARGS)
 
 check: lint types test ## format, lint, types, tests
 
@@ -44,9 +44,10 @@ firmware: venv ## the boards of the tests, built once per machine: RP2040 emulat
 lock: ## choose the newest dependencies and write them to requirements.lock
 	sh scripts/lock.sh
 
-manifest: venv ## write the factory bundle and package.json anew
+manifest: venv ## write anew all bundles, mip manifests and the table of boards
 	$(PYTHON_IN_VENV) scripts/factory_bundle.py
 	$(PYTHON_IN_VENV) scripts/mip_manifest.py
+	$(PYTHON_IN_VENV) scripts/boards_page.py
 
 dist: venv ## dist/mip: the library compiled, for `mpremote mip install dist/mip/package.json`
 	$(PYTHON_IN_VENV) scripts/compiled_library.py

@@ -14,7 +14,7 @@ import interpreters
 import mqtt_clients
 from fetched import FetchError, in_ci
 
-_DEVICE_RUNS = pytest.StashKey[dict[str, list[int]]]()
+_DEVICE_RUN = "device tests"  # The property of a test's report that tells of them.
 
 settings.register_profile(
     "ats_trust",
@@ -136,23 +136,32 @@ def shared_chains() -> Path:
 
 
 @pytest.fixture
-def count_device_run(request: pytest.FixtureRequest) -> Callable[[str, int, int], None]:
+def count_device_run(
+    record_property: Callable[[str, object], None],
+) -> Callable[[str, int, int], None]:
     """A function (release, tests, skipped) that adds one file's run to the closing report."""
-    runs = request.config.stash.setdefault(_DEVICE_RUNS, {})
 
     def count(release: str, tests: int, skipped: int) -> None:
-        totals = runs.setdefault(release, [0, 0, 0])
-        for position, number in enumerate((1, tests, skipped)):
-            totals[position] += number
+        record_property(_DEVICE_RUN, [release, tests, skipped])
 
     return count
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many device tests ran on each MicroPython: one item of pytest is a whole file."""
-    for release, (files, tests, skipped) in sorted(config.stash.get(_DEVICE_RUNS, {}).items()):
+    runs: dict[str, list[int]] = {}
+    reports = [
+        *terminalreporter.stats.get("passed", ()),
+        *terminalreporter.stats.get("failed", ()),
+    ]
+    for report in reports:
+        for name, value in report.user_properties:
+            if name == _DEVICE_RUN and report.when == "call":
+                release, *numbers = value
+                totals = runs.setdefault(release, [0, 0, 0])
+                for position, number in enumerate((1, *numbers)):
+                    totals[position] += number
+    for release, (files, tests, skipped) in sorted(runs.items()):
         terminalreporter.write_line(
             f"MicroPython {release}: {tests} device tests in {files} files, {skipped} skipped"
         )

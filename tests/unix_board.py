@@ -1,10 +1,10 @@
 """A board for mpremote without a board: the unix port of MicroPython behind a serial port.
 
 Real are the interpreter, its raw REPL, its file calls and its import; the wire is a
-pseudo-terminal in raw mode, and the flash is a folder, which the program sees as `/` with `/lib`
-on its path. What the unix port does differently from a board is made good here: at a soft reset
-(^D) its process ends, so a new one is started, put into the raw REPL and announced as a board
-announces it. Files survive that, variables do not.
+pseudo-terminal in raw mode, and the flash is a folder, or a disk (board_disk), which the program
+sees as `/` with `/lib` on its path. What the unix port does differently from a board is made good
+here: at a soft reset (^D) its process ends, so a new one is started, put into the raw REPL and
+announced as a board announces it. Files survive that, variables do not.
 
     with UnixBoard(micropython, folder) as board:
         board.mpremote("mip", "install", "./package.json")
@@ -21,11 +21,12 @@ import tty
 from collections.abc import Mapping
 from pathlib import Path
 
+from board_disk import Disk
 from interpreters import REPOSITORY, MicroPython
 
 _CHUNK = 4096  # bytes; what a pseudo-terminal holds
 _RAW_REPL = b"raw REPL; CTRL-B to exit\r\n>"
-_BOOT = """\
+_FOLDER = """\
 import os, sys
 os.umount("/")
 os.mount(os.VfsPosix({flash!r}), "/")
@@ -36,15 +37,19 @@ del os, sys
 
 
 class UnixBoard:
-    """One board; `flash` is the folder with its files. Needs MicroPython 1.27 or newer, whose
-    unix port speaks the raw REPL. Use it in a `with` statement: leaving it ends its process."""
+    """One board; `flash` is the folder with its files, or the disk that has a file system of a
+    board's. Needs MicroPython 1.27 or newer, whose unix port speaks the raw REPL. Use it in a
+    `with` statement: leaving it ends its process."""
 
-    def __init__(self, micropython: MicroPython, flash: Path) -> None:
+    def __init__(self, micropython: MicroPython, flash: Path | Disk) -> None:
         if micropython.release < (1, 27):
             raise ValueError(f"MicroPython {micropython.version} has no raw REPL on unix")
-        self.flash = flash
-        (flash / "lib").mkdir(parents=True, exist_ok=True)
-        boot = _BOOT.format(flash=str(flash.resolve()))
+        if isinstance(flash, Disk):
+            boot = flash.mount()
+        else:
+            self.flash = flash
+            (flash / "lib").mkdir(parents=True, exist_ok=True)
+            boot = _FOLDER.format(flash=str(flash.resolve()))
         self._command = micropython.command("-c", boot, options=("-i",))
         self._environment = micropython.environment()
         # Raw on both sides: with the terminal's own line endings mpremote never sees its prompt.

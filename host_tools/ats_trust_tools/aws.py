@@ -267,9 +267,7 @@ _DENIED = {
     "UnauthorizedOperation",
 }
 _BUSY = {
-    "LimitExceededException",
     "RequestLimitExceeded",
-    "ServiceQuotaExceededException",
     "SlowDown",
     "TooManyRequestsException",
 }

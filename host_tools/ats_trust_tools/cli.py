@@ -30,8 +30,13 @@ COMMANDS = {
         "explain a bundle, device file or certificate",
     ),
     "device": ("ats_trust_tools.commands.device", "make or show a device's own file"),
-    "boards": ("ats_trust_tools.commands.boards", "list and explain the board profiles"),
     "endpoint": ("ats_trust_tools.commands.endpoint", "ask AWS for your account's endpoint"),
+    "flash": ("ats_trust_tools.commands.flash", "library, roots and device file onto a board"),
+    "boards": (
+        "ats_trust_tools.commands.boards",
+        "what is known of a board, what it means",
+    ),
+    "image": ("ats_trust_tools.commands.image", "a board's whole file system as one file"),
     "emulate": ("ats_trust_tools.emulate.command", "be AWS IoT Core's front door on loopback"),
 }
 

@@ -17,9 +17,13 @@ MAX_INPUT = 1 << 20
 
 
 def write_atomically(
-    path: str | os.PathLike[str], data: bytes, mode: int = 0o644, *, flush: bool = True
+    path: str | os.PathLike[str],
+    data: bytes | Iterable[bytes],
+    mode: int = 0o644,
+    *,
+    flush: bool = True,
 ) -> None:
-    """Make `path` hold exactly `data`, or leave whatever was there untouched.
+    """Make `path` hold exactly `data`, whole or in parts, or leave whatever was there untouched.
 
     A symbolic link stays one: the file that it leads to is written. What is there and is no
     regular file (a folder, a pipe, a device as /dev/null) is refused.
@@ -38,7 +42,7 @@ def write_atomically(
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode)
         try:
             with os.fdopen(descriptor, "wb") as stream:
-                stream.write(data)
+                stream.writelines([data] if isinstance(data, bytes) else data)
                 stream.flush()
                 if flush:
                     os.fsync(stream.fileno())

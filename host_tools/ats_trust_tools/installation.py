@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import ats_trust
 
 from .boards import Board
-from .files import data_folder, read_bounded
+from .files import read_bounded
 from .mpy_compiler import compile_module
 
 LIBRARY = "/lib/ats_trust"
@@ -32,8 +32,7 @@ def board_files(
     device: a device file as boards read it. Raises ToolError.
     """
     files = {f"{LIBRARY}/{name}": data for name, data in library_files(compiled).items()}
-    roots = data_folder("boards") / board.name / "roots.bin"
-    files[BOARD_BUNDLE] = read_bounded(roots, f"the roots of {board.name}")
+    files[BOARD_BUNDLE] = read_bounded(board.roots_file, f"the roots of {board.name}")
     if bundle is not None:
         files[FIELD_BUNDLE] = bundle
     if device is not None:

@@ -10,6 +10,7 @@ _HOMES = {
     "open_connection": "aio",
     "load_device": "credentials",
     "set_clock": "clock",
+    "selftest": "self_test",
 }
 
 

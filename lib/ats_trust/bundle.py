@@ -1,6 +1,8 @@
 """The trust-anchor file: check it, say what it holds, hand out the anchor that is needed.
 
 Rules kept here (format: docs/bundle-format.md):
+- Of the library's, the board's and the field's the one with the highest version is in force, of
+  equal ones the later in this order. None is passed over for being damaged.
 - The file is read from front to back, one anchor at a time; only the anchor that is needed is
   kept. Its SHA-256 is checked in the same pass: nothing that was read is used before. That finds
   damage, not forgery: whoever can write to the flash can write another bundle.
@@ -56,15 +58,25 @@ def name_keys(data):
 class Bundle:
     """A bundle on flash that was whole when it was opened.
 
-    path: str; None at first for the factory's. version: int, rises from bundle to bundle.
+    path: str; None at first for the one in force. version: int, rises from bundle to bundle.
     built_at, not_after: "YYYYMMDDHHMMSS".
     uses: bytes, one for each anchor: its roles and the leaf key types that it can authenticate.
     Raises BundleError("bundle_missing") or BundleError("bundle_damaged").
     """
 
     def __init__(self, path=None):
-        self.path = path or library_file("roots.bin")
-        self.uses = bytes([use for use, _ in self._read()])
+        self.path = None
+        version = -1
+        for kind in () if path else ("", "_board", "_field"):
+            found = library_file("roots" + kind + ".bin")
+            if found:
+                self.__init__(found)
+                if self.version >= version:
+                    version = self.version
+                    path = found
+        if not path or path != self.path:  # Given, or an older one was read after it.
+            self.path = path or ""
+            self.uses = bytes([use for use, _ in self._read()])
 
     def leaf_types(self, roles):
         """Return the leaf key types that the anchors with one of these roles can authenticate.

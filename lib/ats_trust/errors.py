@@ -8,6 +8,7 @@ Rules kept here:
 """
 
 import sys
+from os import stat
 
 
 def library_file(name):
@@ -15,7 +16,7 @@ def library_file(name):
     for place in sys.path:
         path = (place + "/" if place else "") + "ats_trust/" + name
         try:
-            open(path, "rb").close()
+            stat(path)  # Unlike open, it takes no buffer from the heap.
             return path
         except OSError:
             pass

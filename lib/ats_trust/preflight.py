@@ -22,7 +22,8 @@ CERTAIN_FAILURE = 27 * 1024
 # With one free piece of this size before a chain is verified, verifying it can not run out.
 _AMPLE = 16 * 1024
 
-_ON_PYTHON_HEAP = ("rp2", "pyboard", "mimxrt")
+# The ports whose TLS takes its memory from the heap of Python.
+ON_PYTHON_HEAP = ("rp2", "pyboard", "mimxrt")
 
 
 def stamp(seconds=None):
@@ -60,7 +61,7 @@ def check_clock(bundle, now=None):
 def check_heap(platform=sys.platform):
     """Collect garbage; raise HeapError("heap") if a handshake is certain to fail for memory."""
     gc.collect()
-    free = gc.mem_free() if platform in _ON_PYTHON_HEAP else CERTAIN_FAILURE
+    free = gc.mem_free() if platform in ON_PYTHON_HEAP else CERTAIN_FAILURE
     if free < CERTAIN_FAILURE:
         raise HeapError(
             "heap", "a handshake needs at least %d bytes, %d are free" % (CERTAIN_FAILURE, free)
@@ -73,7 +74,7 @@ def ample(platform=sys.platform):
     The sum of what is free says little: on a fragmented heap the TLS failed with 13 KB free.
     """
     try:
-        if platform in _ON_PYTHON_HEAP:
+        if platform in ON_PYTHON_HEAP:
             return bool(bytearray(_AMPLE))
         if platform == "esp32":
             import esp32

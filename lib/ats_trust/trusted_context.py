@@ -31,7 +31,7 @@ class TrustedContext:
     host: str, the endpoint's name. port: int, None is the usual one for this kind of endpoint.
     Both can be read, not set: what was checked for one name must not be used for another.
     cert, key: the device's own, each a path or bytes, PEM or DER; or credentials: a callable that
-    returns (certificate, key) in DER. bundle: path of the trust anchors, None is the factory's.
+    returns (certificate, key) in DER. bundle: path of the trust anchors, None is those in force.
     pins: list of SHA-256 of SubjectPublicKeyInfo (bytes, "sha256/BASE64" or hex), one of which
     the chain must contain.
 

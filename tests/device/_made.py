@@ -144,12 +144,17 @@ def blob(certificate, key, host="abc-ats.iot.eu-west-1.amazonaws.com", port=8883
     )
 
 
-def write(test, data):
-    """Write bytes to a file that is removed when the test ends; return its path."""
+def unused_path():
+    """Return a path at which nothing is."""
     name = "ats_trust-" + binascii.hexlify(os.urandom(8)).decode()
     # A board without an operating system has neither environment nor /tmp.
     folder = os.getenv("TMPDIR") or "/tmp" if hasattr(os, "getenv") else ""
-    path = folder + "/" + name
+    return folder + "/" + name
+
+
+def write(test, data, path=None):
+    """Write bytes to a file that is removed when the test ends; return its path."""
+    path = path or unused_path()
     with open(path, "wb") as file:
         file.write(data)
     test.addCleanup(os.remove, path)

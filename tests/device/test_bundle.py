@@ -1,6 +1,8 @@
 """The bundle: what a good one holds, and that no other is believed."""
 
 import hashlib
+import os
+import sys
 import unittest
 
 import data_chains as chains
@@ -16,6 +18,7 @@ from _made import (
     sealed,
     sequence,
     trimmed,
+    unused_path,
     write,
 )
 from _pace import paced
@@ -341,17 +344,97 @@ class TestDamage(_Case):
                 refusal(self, BundleError, "bundle_damaged", Bundle, path)
 
 
-class TestDefaultPath(unittest.TestCase):
-    def test_missing(self):
-        """Without a factory bundle on the path the error says what was looked for."""
-        import sys
-
+class TestInForce(unittest.TestCase):
+    def setUp(self):
         before = sys.path[:]
         self.addCleanup(sys.path.extend, before)
         self.addCleanup(sys.path.clear)
-        sys.path[:] = ["/no/such/folder"]
-        error = refusal(self, BundleError, "bundle_missing", Bundle)
-        self.assertIn("ats_trust/roots.bin", error.detail)
+        sys.path.clear()
+
+    def place(self, **bundles):
+        """Put these bundles, name to version or bytes, into a new folder of the path."""
+        place = unused_path()
+        for folder in (place, place + "/ats_trust"):
+            os.mkdir(folder)
+            self.addCleanup(os.rmdir, folder)
+        for name in bundles:
+            data = bundles[name]
+            data = bundle((0x12, _EC), version=data) if isinstance(data, int) else data
+            write(self, data, place + "/ats_trust/" + name + ".bin")
+        sys.path.append(place)
+        return place
+
+    def test_highest_version(self):
+        """The highest version is in force; of equal ones the field's, then the board's."""
+        cases = (
+            (7, 7, 7, "roots_field"),
+            (7, 7, None, "roots_board"),
+            (8, 8, 7, "roots_board"),
+            (8, None, 7, "roots"),
+            (7, None, 8, "roots_field"),
+        )
+        others = (
+            (7, None, None, "roots"),
+            (None, 7, None, "roots_board"),
+            (None, None, 7, "roots_field"),
+            (7, None, 7, "roots_field"),
+            (None, 7, 7, "roots_field"),
+            (8, 7, 7, "roots"),
+            (7, 8, 7, "roots_board"),
+            (9, 7, 8, "roots"),
+            (2**63 - 1, None, 2**63 - 2, "roots"),
+            (0, None, 0, "roots_field"),
+        )
+        for library, board, field, name in cases + tuple(paced(others)):
+            there = {"roots": library, "roots_board": board, "roots_field": field}
+            there = {key: there[key] for key in there if there[key] is not None}
+            with self.subTest(there=there):
+                sys.path.clear()
+                path = self.place(**there) + "/ats_trust/" + name + ".bin"
+                found = Bundle()
+                self.assertEqual((found.path, found.version), (path, there[name]))
+                self.assertEqual(found.uses, b"\x12")
+                self.assertEqual(found.find(_key(_EC), ROLE_ATS), [_EC])
+
+    def test_nothing_of_those_passed_over(self):
+        """What is said of the one in force is its own, also where an older one was read later."""
+        old = bundle((0x13, _RSA), version=6, built="20200101000000")
+        place = self.place(roots=bundle((0x12, _EC)), roots_field=old)
+        found = Bundle()
+        self.assertEqual(found.path, place + "/ats_trust/roots.bin")
+        self.assertEqual((found.version, found.built_at, found.uses), (7, BUILT, b"\x12"))
+
+    def test_along_the_path(self):
+        """Each is the first of its name in the path, in whatever folder that is."""
+        first = self.place(roots_field=8)
+        self.place(roots=7, roots_field=9)
+        found = Bundle()
+        self.assertEqual((found.path, found.version), (first + "/ats_trust/roots_field.bin", 8))
+
+    def test_none_is_passed_over_for_damage(self):
+        """A damaged one is an error, whichever it is and whatever the others are."""
+        for name in ("roots", "roots_board", "roots_field"):
+            for data in paced((bundle((0x12, _EC), version=1)[:-1], b"", b"0")):
+                there = {"roots": 7, "roots_board": 7, "roots_field": 7}
+                there[name] = data
+                sys.path.clear()
+                path = self.place(**there) + "/ats_trust/" + name + ".bin"
+                error = refusal(self, BundleError, "bundle_damaged", Bundle)
+                self.assertIn(path, error.detail)
+
+    def test_named(self):
+        """A bundle that is named is taken as it is, and no other is looked at."""
+        self.place(roots=b"0", roots_field=99)
+        path = write(self, bundle((0x12, _EC)))
+        self.assertEqual((Bundle(path).path, Bundle(path).version), (path, 7))
+        refusal(self, BundleError, "bundle_missing", Bundle, "/no/such/roots.bin")
+
+    def test_missing(self):
+        """Without any bundle on the path the error says what was looked for."""
+        sys.path.append("/no/such/folder")
+        for path in (None, ""):
+            error = refusal(self, BundleError, "bundle_missing", Bundle, path)
+            self.assertIn("ats_trust/roots.bin", error.detail)
 
 
 if __name__ == "__main__":

@@ -115,7 +115,7 @@ def test_an_interrupt_is_130(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("line", ["roots list", "roots list --json", "boards show RPI_PICO_W"])
+@pytest.mark.parametrize("line", ["roots list", "roots list --json", "boards RPI_PICO_W"])
 def test_a_full_disk_is_one_sentence(
     line: str, unbuffered: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

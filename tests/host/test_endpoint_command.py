@@ -120,9 +120,13 @@ def front_door(tls: ssl.SSLContext, behind: AwsServer) -> Handler:
     return handle
 
 
-def test_a_data_plane_client_on_the_ats_endpoint(aws: AwsServer, tmp_path: Path) -> None:
+def test_a_data_plane_client_on_the_ats_endpoint(
+    aws: AwsServer, no_aws: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """The client publishes to the endpoint that was described, and nowhere else; only a server
     with a certificate below a shipped root is spoken to, unless the caller names other roots."""
+    # What boto3 trusts by itself decides nothing.
+    no_aws.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
     ca = certificate("Somebody's CA")
     leaf = certificate("x", number=3, issuer=ca, ca=False, host=f"*.iot.{REGION}.amazonaws.com")
     (tmp_path / "ca.pem").write_bytes(ca.pem)

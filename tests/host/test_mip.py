@@ -1,10 +1,12 @@
-"""`mpremote mip install ./package.json` puts the whole device library on a board, unchanged.
+"""`mpremote mip install ./package.json` puts the whole device library on a board, unchanged, and
+boards/BOARD/package.json that board's roots.
 
 The real mpremote talks to the real MicroPython on its unix port: see unix_board.
 """
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -14,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from interpreters import REPOSITORY, MicroPython
+from shell import Shell
 from unix_board import UnixBoard
 
 _LIBRARY = REPOSITORY / "lib"
@@ -43,9 +46,9 @@ def test_manifest_lists_every_file() -> None:
     assert "ats_trust/roots.bin" in library_files()
 
 
-@pytest.mark.parametrize("script", ["mip_manifest.py", "factory_bundle.py"])
+@pytest.mark.parametrize("script", ["mip_manifest.py", "factory_bundle.py", "boards_page.py"])
 def test_up_to_date(script: str) -> None:
-    """package.json and the factory bundle are, byte for byte, what `make manifest` writes."""
+    """All bundles and manifests, and docs/boards.md, are what `make manifest` writes."""
     done = subprocess.run(
         [sys.executable, f"scripts/{script}", "--check"],
         cwd=REPOSITORY,
@@ -95,6 +98,37 @@ try:
 except errors.TrustError as error:
     print(ats_trust.__file__, count, host.kind, error.code)
 """
+
+
+def test_roots_of_the_board(board: UnixBoard) -> None:
+    """A board gets its roots in either order, and an install never displaces newer ones."""
+    packages = ["./package.json", "boards/ESP32_GENERIC_C2/package.json"]
+    own = (REPOSITORY / "boards" / "ESP32_GENERIC_C2" / "roots.bin").read_bytes()
+    assert own != (_LIBRARY / "ats_trust" / "roots.bin").read_bytes()
+    on_board = board.flash / "lib" / "ats_trust"
+    field = on_board / "roots_field.bin"
+
+    def install(order: list[str]) -> str:
+        done = board.mpremote("mip", "install", *order)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert (on_board / "roots_board.bin").read_bytes() == own
+        assert (on_board / "roots.bin").read_bytes() != own
+        return board.mpremote("exec", _IN_FORCE).stdout.strip()
+
+    assert install(packages) == "/lib/ats_trust/roots_board.bin 2"
+    shutil.rmtree(on_board)
+    assert install(packages[::-1]) == "/lib/ats_trust/roots_board.bin 2"
+    shell = Shell(on_board)
+    shell.ok("bundle --roots amazon-root-ca-1 -o roots_field.bin")
+    newer = field.read_bytes()
+    assert install(packages) == "/lib/ats_trust/roots_field.bin 1"
+    assert field.read_bytes() == newer
+    shell.ok("bundle --roots amazon-root-ca-1 --bundle-version 7 -o roots_field.bin")
+    assert install(packages) == "/lib/ats_trust/roots_board.bin 2"
+
+
+# The bundle in force, and the leaf key type that its first root authenticates.
+_IN_FORCE = "from ats_trust.bundle import Bundle; b = Bundle(); print(b.path, b.uses[0] & 3)"
 
 
 def test_board_survives_a_soft_reset(board: UnixBoard) -> None:

@@ -1,56 +1,153 @@
-"""`ats-trust boards`: which boards have a profile, and where its numbers come from."""
+"""`ats-trust boards`: which boards there are, what is known of one, and what that means."""
 
 import argparse
-from dataclasses import asdict
 
 from .. import output
-from ..boards import Board, board_names, load_board
+from ..board_meaning import meaning
+from ..boards import FIELDS, Board, Fact, all_boards, load_board, refusal
+from ..connected_board import ConnectedBoard
+from ..errors import UsageError
+from ..flash_plan import choose_board, firmware, why_not
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare `list` and `show BOARD`."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="list|show")
-    listing = actions.add_parser("list", help="all boards that have a profile")
-    show = actions.add_parser("show", help="one profile, each number with its source")
-    show.add_argument("board", metavar="BOARD", help="MicroPython's id: RPI_PICO_W")
-    for action in (listing, show):
-        action.add_argument("--json", action="store_true", help="print JSON")
+    """Declare the options."""
+    parser.add_argument(
+        "board", metavar="BOARD", nargs="?", help="MicroPython's id: RPI_PICO_W; none lists all"
+    )
+    parser.add_argument("--detect", action="store_true", help="ask the board at --port what it is")
+    parser.add_argument("--port", metavar="PORT", help="as mpremote takes it: /dev/ttyACM0")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
-    if args.action == "show":
-        _show(load_board(args.board), args.json)
+    if args.detect or args.port is not None:
+        return _detect(args)
+    if args.board is not None:
+        board = load_board(args.board)
+        if args.json:
+            output.print_json(_as_json(board))
+        else:
+            _show(board)
         return 0
-    boards = [load_board(name) for name in board_names()]
+    boards = list(all_boards())
     if args.json:
-        output.print_json([asdict(board) for board in boards])
+        output.print_json([_as_json(board) for board in boards])
         return 0
     output.print_table(
         "Boards",
-        ("board", "what", "TLS memory", "prefers", "clock at power-up"),
-        [(b.name, b.title, b.tls_memory, b.prefer, b.cold_clock) for b in boards],
+        ("board", "MCU", "MicroPython", "TLS memory", "first asked for", "file system"),
+        [
+            (
+                board.name,
+                board.value("mcu"),
+                "refused" if refusal(board) else f"{board.oldest_firmware} or newer",
+                board.value("tls_memory"),
+                {"speed": "RSA", "memory": "ECDSA", None: ""}[board.value("prefer")],
+                board.value("file_system") or "",
+            )
+            for board in boards
+        ],
     )
     return 0
 
 
-def _show(board: Board, as_json: bool) -> None:
-    if as_json:
-        output.print_json(asdict(board))
-        return
+def _detect(args: argparse.Namespace) -> int:
+    """Say which board is connected, and what its profile says of it."""
+    if not args.port or not args.detect:
+        raise UsageError("asking a connected board takes both --detect and --port PORT")
+    facts = ConnectedBoard(args.port).probe()
+    # What is known of the board comes before what its firmware lacks.
+    board = choose_board(facts, args.board, args.port)
+    reason = why_not(facts, board, args.port)
+    answer = f"no: {reason}" if reason else f"yes: ats-trust flash --port {args.port}"
+    if args.json:
+        connected = {
+            "port": args.port,
+            "release": facts.release,
+            "build": facts.build,
+            "machine": facts.machine,
+            "platform": facts.platform,
+            "tls": facts.mbedtls or facts.tls,
+            "verifies": facts.verifies,
+            "free_heap": facts.heap,
+            "free_bytes": facts.free_blocks * facts.block,
+            "block": facts.block,
+            "files": {path: digest for path, (_, digest) in facts.files.items()},
+            "why_not": reason,
+        }
+        output.print_json({"connected": connected, **_as_json(board)})
+        return 0
     output.print_fields(
-        f"{board.name}: {board.title}",
+        f"{args.port}: {board.name}",
         (
-            ("platform", board.platform),
-            ("TLS memory", board.tls_memory),
-            ("clock at power-up", board.cold_clock),
-            ("roots", ", ".join(board.roots)),
-            ("prefers", f"{board.prefer}: {board.prefer_because}"),
+            ("firmware", firmware(facts)),
+            ("its name for itself", facts.build or "unknown"),
+            ("free heap", f"{facts.heap} bytes"),
+            ("file system", f"{facts.free_blocks * facts.block} bytes free, blocks {facts.block}"),
+            ("ats_trust", f"{len(facts.files)} files" if facts.files else "not installed"),
+            ("can be flashed", answer),
         ),
     )
     output.print_line()
+    _show(board)
+    return 0
+
+
+def _show(board: Board) -> None:
+    output.print_line(f"{board.name}: {board.title}")
+    output.print_line()
+    for sentence in meaning(board):
+        output.print_line(sentence)
+    output.print_line()
     output.print_table(
-        "Figures",
-        ("figure", "value#", "unit", "how", "source"),
-        [(f.name, f.value, f.unit, f.how, f.source) for f in board.figures],
+        "Facts",
+        ("fact", "value", "how", "source"),
+        [
+            (FIELDS[fact.name].label, value_text(fact), fact.how, fact.source)
+            for fact in board.facts.values()
+        ],
     )
+    if refusal(board):
+        return
+    unknown = [
+        field.label
+        for name, field in FIELDS.items()
+        if name not in board.facts and name != "refused"
+    ]
+    if unknown:
+        output.print_line()
+        output.print_line(f"Not known, or not of this board: {', '.join(unknown)}.")
+
+
+def value_text(fact: Fact) -> str:
+    """Return a fact's value as people read it."""
+    field = FIELDS[fact.name]
+    if isinstance(fact.value, dict):
+        return "; ".join(
+            f'"{text}"' + (f" ({releases})" if releases != "-" else "")
+            for releases, text in fact.value.items()
+        )
+    if isinstance(fact.value, tuple):
+        return ", ".join(fact.value)
+    return f"{fact.value} {field.unit}" if field.unit else str(fact.value)
+
+
+def _as_json(board: Board) -> dict[str, object]:
+    return {
+        "name": board.name,
+        "title": board.title,
+        "refused": refusal(board),
+        "oldest_firmware": None if refusal(board) else board.oldest_firmware,
+        "meaning": meaning(board),
+        "facts": {
+            fact.name: {
+                "value": fact.value,
+                "unit": FIELDS[fact.name].unit or None,
+                "how": fact.how,
+                "source": fact.source,
+            }
+            for fact in board.facts.values()
+        },
+    }

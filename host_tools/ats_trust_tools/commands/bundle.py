@@ -11,7 +11,7 @@ from ats_trust import endpoint
 from .. import output
 from ..anchor_check import name_of, own_anchor
 from ..arguments import aws_lookalike, endpoint_host, output_file
-from ..boards import PREFERENCES, Board, load_board
+from ..boards import PREFERENCES, Board, load_board, refusal
 from ..certificate import load
 from ..certificate_files import read_certificates
 from ..errors import ToolError, UsageError
@@ -58,6 +58,9 @@ def run(args: argparse.Namespace) -> int:
     if not args.output and not args.dry_run:
         raise UsageError("say where to write it: -o roots.bin, or --dry-run to see the plan only")
     board = load_board(args.board) if args.board else None
+    why = refusal(board) if board else None
+    if why:
+        raise ToolError(why)
     if not board and not args.roots:
         raise UsageError("say which board it is for (--board RPI_PICO_W) or list the --roots")
     now = datetime.now(UTC)
@@ -66,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     if written:
         refuse_same_file(written, args.ca)
         write_atomically(written, plan.encoded)
-    block = board.figure("flash_block") if board else FLASH_BLOCK
+    block = board.value("flash_block") if board else FLASH_BLOCK
     for warning in plan.warnings:
         output.warn(warning)
     if args.json:
@@ -80,14 +83,14 @@ def _plan(
     args: argparse.Namespace, board: Board | None, manifest: Manifest, now: datetime
 ) -> Plan:
     host: endpoint.Endpoint | None = args.endpoint
-    names: list[str] = list(board.roots) if board else []
+    names: list[str] = list(board.value("roots")) if board else []
     if args.roots:
         names = [] if args.roots == "none" else args.roots.split(",")
     roots, warnings = select_roots(manifest, names, host)
     if host:
         warnings += aws_lookalike(host)
     choices = [Choice(root.name, root.anchor) for root in roots]
-    prefer = args.prefer or (None if args.roots or not board else board.prefer)
+    prefer = args.prefer or (None if args.roots or not board else board.value("prefer"))
     if prefer:
         choices = in_order(choices, prefer)
     for path in args.ca:

@@ -16,6 +16,7 @@ from typing import Any
 from ..aws import aws_failures
 from ..certificate_files import certificates_in
 from ..errors import ToolError
+from ..thing_policy import same_policy
 from .batch import read_requests, request_of
 from .certificates import Answer, accept, spki_sha256
 from .journal import Journal
@@ -85,7 +86,7 @@ def ensure_policy(client: Any, name: str, document: dict[str, Any]) -> None:
             return
         except client.exceptions.ResourceAlreadyExistsException:
             found = client.get_policy(policyName=name)["policyDocument"]
-    if json.loads(found) != document:
+    if not same_policy(found, document):
         raise ToolError(
             f"the policy {name} at AWS is not the one that this command made; give the name of "
             "one of your own with --policy"

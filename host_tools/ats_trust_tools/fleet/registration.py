@@ -7,6 +7,7 @@ subscribe below its own name only.
 
 import hashlib
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -106,12 +107,13 @@ def named_otherwise(things: Sequence[Thing]) -> list[str]:
 
 def commands(folder: Path) -> list[str]:
     """Return what to type for a bulk registration, line by line."""
+    parameters, body = (shlex.quote(str(folder / name)) for name in (PARAMETERS, TEMPLATE))
     return [
-        f"aws s3 cp {folder / PARAMETERS} s3://BUCKET/{PARAMETERS}",
-        f"aws iot start-thing-registration-task --template-body file://{folder / TEMPLATE} "
+        f"aws s3 cp {parameters} s3://BUCKET/{PARAMETERS}",
+        f"aws iot start-thing-registration-task --template-body file://{body} "
         f"--input-file-bucket BUCKET --input-file-key {PARAMETERS} --role-arn ROLE-ARN",
         "aws iot describe-thing-registration-task --task-id TASK-ID",
         "aws iot list-thing-registration-task-reports --task-id TASK-ID --report-type RESULTS "
         "--query resourceLinks --output text | xargs -n 1 curl -s > results.jsonl",
-        f"ats-trust device fleet --results results.jsonl -o {folder}",
+        f"ats-trust device fleet --results results.jsonl -o {shlex.quote(str(folder))}",
     ]

@@ -34,25 +34,7 @@ def device_file(folder: Path, thing: str) -> Path:
 
 def write_manifest(journal: Journal) -> None:
     """Write manifest.csv."""
-    text = [_COLUMNS]
-    state = journal.state
-    for number, names in state.batches.items():
-        requests = requests_file(journal.folder, number).relative_to(journal.folder)
-        for name in names:
-            _, client_id, host, port, key_type, _ = state.things[name]
-            if client_id != name:
-                client_id = _quoted(client_id)
-            certified = state.certificates.get(name)
-            key = state.keys.get(name)
-            end = "begun,,"
-            if certified:
-                end = f"complete,{certified.sha256},{DEVICES}/{name}.bin"
-            elif key:
-                end = "requested,,"
-            text.append(
-                f"{name},{client_id},{host},{port},{key_type},{key or ''},{requests},{end}\n"
-            )
-    write_atomically(journal.folder / MANIFEST, "".join(text).encode(), 0o600, flush=False)
+    write_atomically(journal.folder / MANIFEST, _manifest(journal), 0o600, flush=False)
 
 
 def write_registration(journal: Journal, policy: str | None, account: str) -> list[str]:
@@ -77,7 +59,7 @@ def write_registration(journal: Journal, policy: str | None, account: str) -> li
     columns = [name for name, _ in waiting[0].attributes]
     text = json.dumps(template(columns, own), indent=2) + "\n"
     write_atomically(body, text.encode())
-    write_atomically(parameters, b"".join(_waiting_lines(journal.folder, state)), flush=False)
+    write_atomically(parameters, _waiting_lines(journal.folder, state), flush=False)
     return []
 
 
@@ -95,6 +77,26 @@ def write_requests(journal: Journal) -> int:
             write_atomically(folder / f"{name}.csr", request.encode())
             count += 1
     return count
+
+
+def _manifest(journal: Journal) -> Iterator[bytes]:
+    state = journal.state
+    yield _COLUMNS.encode()
+    for number, names in state.batches.items():
+        file = requests_file(journal.folder, number).relative_to(journal.folder)
+        usual = f"{file},requested,,\n" if number in state.made else f"{file},begun,,\n"
+        text = []
+        for name in names:
+            _, client_id, host, port, key_type, _ = state.things[name]
+            if client_id != name:
+                client_id = _quoted(client_id)
+            certified = state.certificates.get(name)
+            end = usual
+            if certified:
+                end = f"{file},complete,{certified.sha256},{DEVICES}/{name}.bin\n"
+            key = state.keys.get(name, "")
+            text.append(f"{name},{client_id},{host},{port},{key_type},{key},{end}")
+        yield "".join(text).encode()
 
 
 def _unfit(waiting: list[Thing], policy: str | None) -> list[str]:

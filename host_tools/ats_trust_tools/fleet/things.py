@@ -112,9 +112,11 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         ) from None
     if "\0" in text:
         raise ToolError(f"{path} is no text; save the sheet as CSV UTF-8")
-    first = next((line for line in text.splitlines() if line.strip()), "")
+    first = text.lstrip().partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
+    )
     while True:
         start = reader.line_num + 1
         try:
