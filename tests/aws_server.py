@@ -141,7 +141,8 @@ def _certify_requests() -> None:
             .sign(signer, hashes.SHA256())
         )
         pem = made.public_bytes(Encoding.PEM).decode()
-        return self.register_certificate(pem, None, set_as_active, "INACTIVE")
+        active = str(set_as_active).lower() == "true"  # moto passes on the text of the URL.
+        return self.register_certificate(pem, None, active, "INACTIVE")
 
     IoTBackend.create_certificate_from_csr = create  # type: ignore[method-assign]
 
