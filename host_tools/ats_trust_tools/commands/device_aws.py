@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     found = look_at_thing(iot, thing, policy_name, policy)
     port = place.endpoint.port if args.port is None else args.port
     _show_plan(args, place, client_id, port, policy_name, policy, found)
-    if not args.yes and not _confirmed():
+    if not args.yes and not output.confirmed("Make this?"):
         raise ToolError("not confirmed, so nothing was made")
 
     wanted = Device(PENDING, place.endpoint.host, port, client_id, b"", b"")
@@ -114,9 +114,3 @@ def _show_plan(
         ),
     )
     output.print_json(policy)
-
-
-def _confirmed() -> bool:
-    sys.stdout.flush()
-    print("Make this? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -149,17 +149,10 @@ def _policy(args: argparse.Namespace, journal: Journal, client: Any) -> str:
     name = policy_name(document)
     if name != journal.state.policy:
         print(f"Policy {name}:\n{json.dumps(document, indent=2)}", file=sys.stderr)
-        if not args.yes and not _agreed():
+        if not args.yes and not output.confirmed("Make this policy and the things at AWS?"):
             raise ToolError("nothing was made at AWS; --yes makes the policy without asking")
         aws_things.ensure_policy(client, name, document)
     return name
-
-
-def _agreed() -> bool:
-    if sys.stdin is None or not sys.stdin.isatty():
-        return False
-    print("Make this policy and the things at AWS? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _finish(args: argparse.Namespace, journal: Journal, report: dict[str, object]) -> int:
