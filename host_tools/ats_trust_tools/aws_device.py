@@ -25,7 +25,6 @@ from .errors import ToolError
 from .thing_policy import same_policy
 
 
-
 @dataclass(frozen=True)
 class Place:
     """Where devices are registered. arn: "arn:PARTITION:iot:REGION:ACCOUNT:"."""

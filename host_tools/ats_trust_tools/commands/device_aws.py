@@ -14,8 +14,8 @@ from typing import Any
 
 from .. import aws, output
 from ..aws_device import Found, Place, Registration, look_at_account, look_at_thing, register
+from ..client_id import check_client_id
 from ..device_blob import PENDING, Device
-from ..device_check import check_client_id
 from ..device_file import read_device, write_device, wrote
 from ..device_key import DEFAULT_KIND
 from ..device_pending import completed, pending_device
