@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,9 @@ from ats_trust_tools import cli
 _FUNCTIONS = ("open", "write", "fsync", "replace")
 
 
-def main() -> int:
+def main(words: Sequence[str]) -> int:
     """Run the command."""
-    count, number, whom, *arguments = sys.argv[1:]
+    count, number, whom, *arguments = words
     first = os.getpid()
     done = multiprocessing.get_context("fork").Value("i", 0)
 
@@ -51,4 +51,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

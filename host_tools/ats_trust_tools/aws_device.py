@@ -6,9 +6,9 @@ used, never made twice. A certificate is inactive until thing and policy are att
 a step fails, it is made inactive and deleted, and the error says what exists by then.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography import x509
@@ -16,15 +16,13 @@ from cryptography import x509
 from ats_trust import endpoint
 
 from .aws import aws_failures
+from .aws_certificates import Description, every, find_certificates, retire
 from .aws_endpoint import describe_endpoint
 from .device_blob import Device
 from .device_check import public_bytes
 from .device_pending import request_pem
 from .errors import ToolError
 from .thing_policy import same_policy
-
-# AWS's clock and this computer's may differ.
-CLOCKS_DIFFER = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ def look_at_thing(iot: Any, thing: str, policy_name: str, policy: dict[str, Any]
             there = None
         try:
             iot.describe_thing(thingName=thing)
-            principals = _all(iot, "list_thing_principals", "principals", thingName=thing)
+            principals = every(iot, "list_thing_principals", "principals", thingName=thing)
         except missing:
             principals = None
     if there is not None and not same_policy(there, policy):
@@ -126,64 +124,39 @@ def _make_thing_and_policy(iot: Any, plan: Registration, made: list[str]) -> Non
     made.append(f"policy {plan.policy_name}")
 
 
-def _certificate(iot: Any, once: Any, device: Device, resumed: bool) -> dict[str, Any]:
+def _certificate(iot: Any, once: Any, device: Device, resumed: bool) -> Description:
     """Find the certificate of the device's key, or have one made; inactive when it is new."""
     found = _certificates_of(iot, device) if resumed else []
     for surplus in found[1:]:
-        _retire(iot, surplus)
+        retire(iot, surplus)
     if found:
         return found[0]
-    answer: dict[str, Any] = once.create_certificate_from_csr(
+    answer: Description = once.create_certificate_from_csr(
         certificateSigningRequest=request_pem(device).decode(), setAsActive=False
     )
     return answer
 
 
-def _certificates_of(iot: Any, device: Device) -> list[dict[str, Any]]:
+def _certificates_of(iot: Any, device: Device) -> list[Description]:
     """The usable certificates of a device's key at AWS, an active one first."""
     public = public_bytes(x509.load_der_x509_csr(device.certificate).public_key())
     if device.created is None:
         raise ValueError("only a device that waits for its certificate can be looked for")
-    found = []
-    for entry in _all(iot, "list_certificates", "certificates"):
-        made: datetime = entry["creationDate"]
-        if made < device.created - CLOCKS_DIFFER or entry["status"] not in ("ACTIVE", "INACTIVE"):
-            continue
-        about = iot.describe_certificate(certificateId=entry["certificateId"])
-        facts = about["certificateDescription"]
-        view = x509.load_pem_x509_certificate(facts["certificatePem"].encode())
-        if public_bytes(view.public_key()) == public:
-            found.append(facts)
-    return sorted(found, key=lambda facts: str(facts["status"]))  # ACTIVE before INACTIVE.
+    key = hashlib.sha256(public).hexdigest()
+    return find_certificates(iot, {key}, device.created).get(key, [])
 
 
-def _taken_back(iot: Any, certificate: dict[str, Any] | None, made: list[str]) -> str:
+def _taken_back(iot: Any, certificate: Description | None, made: list[str]) -> str:
     """Retire the certificate and say in words what exists at AWS by now."""
     again = "the key is kept: the same command again goes on from here"
     if certificate:
         name = f"certificate {certificate['certificateId']}"
         try:
             with aws_failures():
-                _retire(iot, certificate)
+                retire(iot, certificate)
             made.remove(name)
             again = f"{name} was made inactive and deleted; {again}"
         except (ToolError, KeyboardInterrupt):
             again = f"{name} could not be taken back and may be active; {again} and uses it"
     exists = f"at AWS there is now: {', '.join(made)}" if made else "nothing was made at AWS"
     return f"{exists}; {again}"
-
-
-def _retire(iot: Any, certificate: dict[str, Any]) -> None:
-    """Make a certificate inactive, detach all that is attached to it, and delete it."""
-    identity, arn = certificate["certificateId"], certificate["certificateArn"]
-    iot.update_certificate(certificateId=identity, newStatus="INACTIVE")
-    for policy in _all(iot, "list_attached_policies", "policies", target=arn):
-        iot.detach_policy(policyName=policy["policyName"], target=arn)
-    for thing in _all(iot, "list_principal_things", "things", principal=arn):
-        iot.detach_thing_principal(thingName=thing, principal=arn)
-    iot.delete_certificate(certificateId=identity)
-
-
-def _all(iot: Any, operation: str, name: str, **arguments: str) -> list[Any]:
-    pages = iot.get_paginator(operation).paginate(**arguments)
-    return [entry for page in pages for entry in page[name]]

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.utils import CryptographyDeprecationWarning
 
 from ats_trust import der
@@ -151,6 +152,18 @@ def load(certificate: bytes) -> x509.Certificate:
         detail = error.detail if isinstance(error, der.DerError) else error
         raise ToolError(f"it is not a readable X.509 certificate ({detail})") from None
     return view
+
+
+def spki_sha256(certificate: bytes) -> str:
+    """Return the SHA-256 of a certificate's public key (DER of SubjectPublicKeyInfo), hex.
+
+    Encoded again, where `Fields.key_sha256` is of the bytes as they stand: so it is that of our
+    own key whoever made the certificate.
+    """
+    key = load(certificate).public_key()
+    return hashlib.sha256(
+        key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    ).hexdigest()
 
 
 def signed_by(certificate: bytes, issuer_key: object) -> bool:

@@ -13,7 +13,6 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
 
@@ -143,6 +142,9 @@ def _drop_output() -> None:
 
 
 def _version() -> str:
+    # Here, because to import it takes longer than many a command.
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return "ats-trust " + version("ats-trust")
     except PackageNotFoundError:

@@ -17,7 +17,7 @@ def element(tag: int, *parts: bytes) -> bytes:
     value = b"".join(parts)
     size = len(value)
     if size < 0x80:
-        return bytes((tag, size)) + value
+        return b"%c%c%b" % (tag, size, value)
     length = size.to_bytes((size.bit_length() + 7) // 8, "big")
     return bytes((tag, 0x80 | len(length))) + length + value
 

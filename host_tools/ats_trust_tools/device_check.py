@@ -25,7 +25,6 @@ from .pem import blocks, looks_like_pem
 from .roots import Manifest
 
 EXPIRES_SOON = 30  # Days.
-MAX_CLIENT_ID = 128  # Bytes; AWS IoT Core quotas.
 
 
 @dataclass(frozen=True)
@@ -103,17 +102,6 @@ def public_bytes(key: object) -> bytes:
     if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
         return b""
     return key.public_bytes(Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
-def check_client_id(client_id: str) -> None:
-    """Raise ToolError when AWS IoT Core would refuse this MQTT client id."""
-    size = len(client_id.encode("utf-8", "surrogateescape"))
-    if not 1 <= size <= MAX_CLIENT_ID:
-        raise ToolError(
-            f"--client-id: it is {size} bytes long; AWS IoT Core takes 1 to {MAX_CLIENT_ID}"
-        )
-    if client_id != client_id.strip() or not client_id.isprintable():
-        raise ToolError("--client-id: it begins or ends with a space, or holds what can not print")
 
 
 def _device_certificate(content: bytes, manifest: Manifest) -> bytes:

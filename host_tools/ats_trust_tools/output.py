@@ -58,6 +58,15 @@ def warn(text: str) -> None:
     console.print(_text("ats-trust: warning: " + text, "yellow"))
 
 
+def confirmed(question: str) -> bool:
+    """Ask at the terminal, on stderr; where there is none, nobody agreed."""
+    sys.stdout.flush()
+    if sys.stdin is None or not sys.stdin.isatty():
+        return False
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 def _text(content: object, style: str = "") -> Text:
     return Text(printable(content), style=style)
 

@@ -48,15 +48,27 @@ def thing_policy(arn: str, client_id: str, topics: Sequence[str]) -> dict[str, A
     arn: the beginning of all its resources, "arn:PARTITION:iot:REGION:ACCOUNT:". topics: names of
     topics; one that ends in "/#" means everything below it, as in MQTT. Raises UsageError.
     """
-    resources = [_resource(topic) for topic in topics]
+    return policy_document(arn, client_id, [_resource(topic) for topic in topics])
+
+
+def policy_document(
+    arn: str, client_id: str, resources: Sequence[str], condition: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the document that lets a device connect as `client_id`, on a condition if any.
+
+    resources: what it may publish, receive and subscribe to, as policies write topics.
+    """
+    connect: dict[str, Any] = {
+        "Effect": "Allow",
+        "Action": ["iot:Connect"],
+        "Resource": [f"{arn}client/{client_id}"],
+    }
+    if condition:
+        connect["Condition"] = condition
     return {
         "Version": "2012-10-17",
         "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": ["iot:Connect"],
-                "Resource": [f"{arn}client/{client_id}"],
-            },
+            connect,
             {
                 "Effect": "Allow",
                 "Action": ["iot:Publish", "iot:Receive"],

@@ -264,7 +264,7 @@ def test_the_template_is_what_bulk_registration_takes(shell: Shell) -> None:
     policy = json.loads(template["Resources"]["policy"]["Properties"]["PolicyDocument"])
     own = "${iot:Connection.Thing.ThingName}"
     assert [statement["Resource"] for statement in policy["Statement"]] == [
-        f"arn:aws:iot:eu-central-1:123456789012:{kind}/{own}{rest}"
+        [f"arn:aws:iot:eu-central-1:123456789012:{kind}/{own}{rest}"]
         for kind, rest in (("client", ""), ("topic", "/*"), ("topicfilter", "/*"))
     ]
     assert shell.path("fleet/csr/a.csr").read_text() == requested(shell)["a"]["CSR"]

@@ -14,8 +14,8 @@ from typing import Any
 
 from .. import aws, output
 from ..aws_device import Found, Place, Registration, look_at_account, look_at_thing, register
+from ..client_id import check_client_id
 from ..device_blob import PENDING, Device
-from ..device_check import check_client_id
 from ..device_file import read_device, write_device, wrote
 from ..device_key import DEFAULT_KIND
 from ..device_pending import completed, pending_device
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     found = look_at_thing(iot, thing, policy_name, policy)
     port = place.endpoint.port if args.port is None else args.port
     _show_plan(args, place, client_id, port, policy_name, policy, found)
-    if not args.yes and not _confirmed():
+    if not args.yes and not output.confirmed("Make this?"):
         raise ToolError("not confirmed, so nothing was made")
 
     wanted = Device(PENDING, place.endpoint.host, port, client_id, b"", b"")
@@ -114,9 +114,3 @@ def _show_plan(
         ),
     )
     output.print_json(policy)
-
-
-def _confirmed() -> bool:
-    sys.stdout.flush()
-    print("Make this? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -7,6 +7,7 @@ written is the owner's alone (0600).
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from .. import output
 from ..arguments import endpoint_host, output_file
@@ -17,32 +18,27 @@ from ..errors import ToolError
 from ..passphrase import Passphrase, add_passphrase_argument
 
 
-def add_arguments(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declare the three."""
-    move = actions.add_parser("move", help="point a device file at another endpoint")
-    move.add_argument("file", type=Path)
-    move.add_argument(
-        "--endpoint",
-        metavar="HOST",
-        type=endpoint_host,
-        required=True,
-        help="the new one, as describe-endpoint prints it",
-    )
-    move.add_argument(
-        "--port", metavar="N", type=int, help="by default the new endpoint's usual port (8883)"
-    )
-    hide = actions.add_parser("encrypt", help="encrypt the key in a device file")
-    hide.add_argument("file", type=Path)
-    for parser in (move, hide):
-        parser.add_argument(
-            "-o", "--output", metavar="FILE", type=output_file, help="by default the same file"
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare those of one of the three, which is the parser's default for `action`."""
+    action = parser.get_default("action")
+    add = parser.add_argument
+    add("file", type=Path)
+    if action == "move":
+        add(
+            "--endpoint",
+            metavar="HOST",
+            type=endpoint_host,
+            required=True,
+            help="the new one, as describe-endpoint prints it",
         )
-    plain = actions.add_parser("decrypt", help="write a device file with its key in plain")
-    plain.add_argument("file", type=Path)
-    plain.add_argument(
-        "-o", "--output", metavar="FILE", type=output_file, required=True, help="mode 0600"
-    )
-    for parser in (hide, plain):
+        add(
+            "--port", metavar="N", type=int, help="by default the new endpoint's usual port (8883)"
+        )
+    where: dict[str, Any] = {"help": "by default the same file"}
+    if action == "decrypt":
+        where = {"help": "mode 0600", "required": True}
+    add("-o", "--output", metavar="FILE", type=output_file, **where)
+    if action != "move":
         add_passphrase_argument(parser)
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from .. import aws, output
 from ..arguments import endpoint_host, output_file
+from ..client_id import check_client_id
 from ..device_blob import PENDING, PLAIN, Device
-from ..device_check import check_client_id, check_credentials
+from ..device_check import check_credentials
 from ..device_file import encrypted, read_device, refuse_pending, write_device, wrote
 from ..device_key import DEFAULT_KIND, KINDS
 from ..device_pending import completed, pending_device, request_pem
@@ -52,6 +53,8 @@ _WAYS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of all ways."""
+    parser.description = DESCRIPTION
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
     add("--endpoint", metavar="HOST", type=endpoint_host, help="as describe-endpoint prints it")
     add("--client-id", metavar="ID", help="MQTT client id; often the thing's name")

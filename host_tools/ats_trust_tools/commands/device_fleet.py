@@ -14,8 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from .. import aws, output
 from ..arguments import endpoint_host, output_file
 from ..errors import ToolError, UsageError
-from ..fleet import aws_things, summary
-from ..fleet.certificates import accept, from_folder, from_results
+from ..fleet import summary
 from ..fleet.journal import Journal, open_fleet
 from ..fleet.making import make_all, remove_partials
 from ..fleet.registration import (
@@ -102,6 +101,9 @@ def _processes(args: argparse.Namespace) -> int:
 
 
 def _complete(args: argparse.Namespace) -> int:
+    # Imported here and below, because --csv needs none of it and would wait for it.
+    from ..fleet.certificates import accept, from_folder, from_results
+
     with open_fleet(args.output, create=False) as journal:
         remove_partials(args.output)
         read = from_results if args.results else from_folder
@@ -114,6 +116,8 @@ def _complete(args: argparse.Namespace) -> int:
 
 
 def _ask_aws(args: argparse.Namespace) -> int:
+    from ..fleet import aws_things
+
     patient = aws.client(args)
     once = aws.client(args, limits=aws.Limits(attempts=1))
     with open_fleet(args.output, create=False) as journal:
@@ -128,6 +132,8 @@ def _ask_aws(args: argparse.Namespace) -> int:
 
 def _policy(args: argparse.Namespace, journal: Journal, client: Any) -> str:
     """Return the name of the policy at AWS; a fleet's own is shown, agreed to and made."""
+    from ..fleet.aws_things import ensure_policy
+
     if args.policy:
         return str(args.policy)
     things = list(journal.state.things.values())
@@ -149,17 +155,10 @@ def _policy(args: argparse.Namespace, journal: Journal, client: Any) -> str:
     name = policy_name(document)
     if name != journal.state.policy:
         print(f"Policy {name}:\n{json.dumps(document, indent=2)}", file=sys.stderr)
-        if not args.yes and not _agreed():
+        if not args.yes and not output.confirmed("Make this policy and the things at AWS?"):
             raise ToolError("nothing was made at AWS; --yes makes the policy without asking")
-        aws_things.ensure_policy(client, name, document)
+        ensure_policy(client, name, document)
     return name
-
-
-def _agreed() -> bool:
-    if sys.stdin is None or not sys.stdin.isatty():
-        return False
-    print("Make this policy and the things at AWS? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _finish(args: argparse.Namespace, journal: Journal, report: dict[str, object]) -> int:

@@ -3,29 +3,30 @@
 Rules: to make a certificate is not idempotent, so that it will be asked for is in the journal, on
 disk, before AWS hears of it, and it is asked once. Where an answer is not in the journal, AWS's
 certificates since then are looked through by public key: one that is ours is taken, each further
-one is made inactive and deleted. Everything else is idempotent and simply done again.
+one is made inactive and deleted. Everything else is idempotent and simply done again. A
+certificate is inactive until thing and policy are attached to it.
 """
 
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from ..aws import aws_failures
+from ..aws_certificates import find_certificates, retire
 from ..certificate_files import certificates_in
 from ..errors import ToolError
 from ..thing_policy import same_policy
 from .batch import read_requests, request_of
-from .certificates import Answer, accept, spki_sha256
+from .certificates import Answer, accept
 from .journal import Journal
 from .registration import aws_attribute
 from .things import Thing
 
 AT_ONCE = 4  # Calls; AWS takes about ten certificates a second of an account.
 CHUNK = 20  # Things for which certificates are asked between two looks at the disk.
-CLOCKS = 900  # Seconds by which AWS's clock and this computer's may differ.
 WAITS = (1, 2, 4, 8, 16, 32)  # Seconds, when AWS asks to slow down.
 
 
@@ -101,44 +102,17 @@ def _adopt(journal: Journal, client: Any) -> int:
         return 0
     owners = {state.keys[name]: name for name in lost}
     known = {certified.arn for certified in state.certificates.values()}
-    since = min(lost.values()) - CLOCKS
-    count = 0
-    for entry in _certificates(client, since):
-        if entry["certificateArn"] in known:
-            continue
-        found = client.describe_certificate(certificateId=entry["certificateId"])
-        described = found["certificateDescription"]
-        certificate = certificates_in(described["certificatePem"].encode())[0]
-        owner = owners.get(spki_sha256(certificate))
-        if owner is None:
-            continue
-        count += 1
-        if owner in state.certificates or described["status"] != "ACTIVE":
-            _delete(client, entry["certificateId"])
-        else:
-            answer = Answer({owner: ("AWS", certificate)}, arns={owner: entry["certificateArn"]})
-            accept(journal, answer, lambda _: None)
-    return count
-
-
-def _certificates(client: Any, since: float) -> Iterator[dict[str, Any]]:
-    """Yield AWS's certificates from the newest on, down to those made before `since`."""
-    marker: dict[str, str] = {}
-    while True:
-        page = client.list_certificates(pageSize=250, ascendingOrder=False, **marker)
-        for entry in page["certificates"]:
-            created = entry.get("creationDate")
-            if not isinstance(created, datetime) or created.timestamp() >= since:
-                yield entry
-        last = page["certificates"][-1].get("creationDate") if page["certificates"] else None
-        if (isinstance(last, datetime) and last.timestamp() < since) or not page.get("nextMarker"):
-            return
-        marker = {"marker": page["nextMarker"]}
-
-
-def _delete(client: Any, identity: str) -> None:
-    client.update_certificate(certificateId=identity, newStatus="INACTIVE")
-    client.delete_certificate(certificateId=identity)
+    since = datetime.fromtimestamp(min(lost.values()), UTC)
+    found = find_certificates(client, owners, since, known)
+    answer = Answer()
+    for key, (ours, *surplus) in found.items():
+        for certificate in surplus:
+            retire(client, certificate)
+        name = owners[key]
+        answer.arns[name] = ours["certificateArn"]
+        answer.found[name] = ("AWS", certificates_in(ours["certificatePem"].encode())[0])
+    accept(journal, answer, lambda _: None)
+    return sum(map(len, found.values()))
 
 
 def _requests(journal: Journal) -> Iterator[tuple[str, str]]:
@@ -173,7 +147,7 @@ def _certificate(client: Any, request: str) -> tuple[str, str]:
     while True:
         try:
             made = client.create_certificate_from_csr(
-                certificateSigningRequest=request, setAsActive=True
+                certificateSigningRequest=request, setAsActive=False
             )
             return made["certificatePem"], made["certificateArn"]
         except client.exceptions.ThrottlingException:
@@ -197,6 +171,7 @@ def _attach_all(
         arn = state.certificates[name].arn
         client.attach_policy(policyName=policy, target=arn)
         client.attach_thing_principal(thingName=name, principal=arn)
+        client.update_certificate(certificateId=arn.rpartition("/")[2], newStatus="ACTIVE")
         return name
 
     for name in calls.map(attach, names):

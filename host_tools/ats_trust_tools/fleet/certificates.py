@@ -14,9 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-from ..certificate import load
+from ..certificate import spki_sha256
 from ..certificate_files import certificates_in, read_certificates
 from ..device_blob import encode_device
 from ..device_check import check_credentials
@@ -41,14 +39,6 @@ class Answer:
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     arns: dict[str, str] = field(default_factory=dict)
-
-
-def spki_sha256(certificate: bytes) -> str:
-    """Return the SHA-256 of a certificate's public key (DER of SubjectPublicKeyInfo), hex."""
-    key = load(certificate).public_key()
-    return hashlib.sha256(
-        key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    ).hexdigest()
 
 
 def from_results(path: Path, journal: Journal) -> Answer:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ats_trust import endpoint
 
+from ..thing_policy import policy_document
 from .things import Thing
 
 PARAMETERS = "registration.jsonl"
@@ -28,28 +29,9 @@ def fleet_policy(region: str, account: str, partition: str = "aws") -> dict[str,
     region, account: "*" for any; a policy is of use in its own account and region only.
     """
     arn = f"arn:{partition}:iot:{region}:{account}:"
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": "iot:Connect",
-                "Resource": f"{arn}client/{_OWN_NAME}",
-                # Else the name would be whatever client id a device claims.
-                "Condition": {"Bool": {"iot:Connection.Thing.IsAttached": "true"}},
-            },
-            {
-                "Effect": "Allow",
-                "Action": ["iot:Publish", "iot:Receive"],
-                "Resource": f"{arn}topic/{_OWN_NAME}/*",
-            },
-            {
-                "Effect": "Allow",
-                "Action": "iot:Subscribe",
-                "Resource": f"{arn}topicfilter/{_OWN_NAME}/*",
-            },
-        ],
-    }
+    # Else the name would be whatever client id a device claims.
+    attached = {"Bool": {"iot:Connection.Thing.IsAttached": "true"}}
+    return policy_document(arn, _OWN_NAME, [f"{_OWN_NAME}/*"], attached)
 
 
 def policy_name(document: dict[str, Any]) -> str:

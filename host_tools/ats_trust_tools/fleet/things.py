@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ats_trust import endpoint
 from ats_trust.errors import ConfigError
 
-from ..device_check import check_client_id
+from ..client_id import check_client_id
 from ..device_key import DEFAULT_KIND, KINDS
 from ..errors import ToolError
 from ..files import read_bounded
