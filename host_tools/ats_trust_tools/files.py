@@ -89,7 +89,7 @@ def refuse_same_file(output: Path, inputs: Iterable[str | os.PathLike[str]]) -> 
 
 
 def refuse_special(output: Path) -> None:
-    """Raise ToolError for a pipe or a device: nothing is written to one, and a look at it hangs."""
+    """Raise ToolError for a pipe or a device: nothing is written there, and a look at it hangs."""
     # A name that can not be looked at is told of by whoever writes.
     with contextlib.suppress(OSError):
         if not output.is_dir():

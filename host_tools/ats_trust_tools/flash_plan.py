@@ -89,8 +89,8 @@ def choose_board(facts: Facts, wanted: str | None, port: str) -> Board:
             )
         return board
     raise ToolError(
-        f"{said}, and no profile has that name; name a board of its kind (`ats-trust boards` lists "
-        "them): `ats-trust flash --board BOARD` or `ats-trust boards --detect BOARD`"
+        f"{said}, and no profile has that name; name a board of its kind (`ats-trust boards` "
+        "lists them): `ats-trust flash --board BOARD` or `ats-trust boards --detect BOARD`"
     )
 
 
