@@ -9,6 +9,7 @@ from ats_trust import endpoint
 from ats_trust.errors import ConfigError
 
 from .errors import UsageError
+from .files import refuse_special
 
 
 def endpoint_host(text: str) -> endpoint.Endpoint:
@@ -31,7 +32,11 @@ def aws_lookalike(host: endpoint.Endpoint) -> list[str]:
 
 
 def output_file(text: str) -> Path:
-    """Return what follows -o as a path; an empty one (an unset shell variable) is no name."""
+    """Return what follows -o as a path; an empty one (an unset shell variable) is no name.
+
+    A pipe is refused before anything is made: commands look first at what they would replace.
+    """
     if not text:
         raise UsageError("-o: the name to write to is empty")
+    refuse_special(Path(text))
     return Path(text)

@@ -5,6 +5,7 @@ renamed); only a regular file is ever replaced; input is bounded; every failure 
 that names the file.
 """
 
+import contextlib
 import os
 import secrets
 import stat
@@ -85,6 +86,14 @@ def refuse_same_file(output: Path, inputs: Iterable[str | os.PathLike[str]]) -> 
             continue  # One of them is not there, or can not be: reading or writing it says so.
         if same:
             raise UsageError(f"{output} is one of the input files; write to another one")
+
+
+def refuse_special(output: Path) -> None:
+    """Raise ToolError for a pipe or a device: nothing is written there, and a look at it hangs."""
+    # A name that can not be looked at is told of by whoever writes.
+    with contextlib.suppress(OSError):
+        if not output.is_dir():
+            _refuse_irregular(output)
 
 
 def data_folder(name: str) -> Path:

@@ -76,7 +76,9 @@ def choose_board(facts: Facts, wanted: str | None, port: str) -> Board:
     found = load_board(name) if name else None
     said = f"the board at {port} says that it is {facts.build or facts.machine}"
     if given and found and given.folder != found.folder:
-        raise UsageError(f"{said}, which is {found.name} and not {given.name}; leave --board out")
+        raise UsageError(
+            f"{said}, which is {found.name} and not {given.name}; leave that name out"
+        )
     board = found or given  # Of a board and its variant the firmware's own word is the better.
     if board:
         ports = {profile.value("platform") for profile in all_boards()}
@@ -87,8 +89,8 @@ def choose_board(facts: Facts, wanted: str | None, port: str) -> Board:
             )
         return board
     raise ToolError(
-        f"{said}, and no profile has that name; name a board of its kind with --board "
-        "(`ats-trust boards` lists them)"
+        f"{said}, and no profile has that name; name a board of its kind (`ats-trust boards` "
+        "lists them): `ats-trust flash --board BOARD` or `ats-trust boards --detect BOARD`"
     )
 
 

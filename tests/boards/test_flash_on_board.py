@@ -26,9 +26,7 @@ def test_flash(empty_board: EmulatedBoard, tmp_path: Path) -> None:
         "-o device.bin"
     )
     flash = f"flash --port {empty_board.port} --board RPI_PICO_W --mpy"
-    empty_board.execute(
-        "f = open('/big', 'wb')\nfor _ in range(180): f.write(bytes(4096))\nf.close()"
-    )
+    empty_board.execute(_FILL)
     assert "bytes free and this takes" in shell.refused(flash)
     assert "lib" not in empty_board.execute("import os; print(os.listdir('/'))")
     empty_board.execute("import os; os.remove('/big')")

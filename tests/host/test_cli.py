@@ -278,6 +278,30 @@ def test_only_a_file_is_replaced(kind: str, shell: Shell) -> None:
     assert shell.files() == ([] if kind == "device" else ["target"])
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "device create --endpoint HOST --client-id s1 --csr s1.csr.pem -o pipe",
+        "device create --endpoint HOST --client-id s1 --csr pipe -o s1.bin",
+        "device create --aws --thing s1 --yes -o pipe",
+    ],
+)
+def test_a_pipe_is_refused_before_anything_is_made(line: str, shell: Shell) -> None:
+    """No key is left behind by a request that can not be written, and nobody reads the pipe."""
+    os.mkfifo(shell.path("pipe"))
+    line = line.replace("HOST", "a1b2c3d4e5f6g7-ats.iot.eu-central-1.amazonaws.com")
+    assert "pipe is a pipe" in shell.refused(line)
+    assert shell.files() == ["pipe"]
+
+
+def test_what_to_type_holds_for_names_with_spaces(shell: Shell) -> None:
+    """Paths in commands to type are quoted as a shell needs it."""
+    host = "a1b2c3d4e5f6g7-ats.iot.eu-central-1.amazonaws.com"
+    told = shell.ok(f"device create --endpoint {host} --client-id s --csr 'a b' -o 'c d'").out
+    assert "--certificate-signing-request 'file://a b' " in told
+    assert "--complete 'c d' --cert" in told
+
+
 @pytest.mark.parametrize("exists", [True, False])
 def test_a_link_is_written_through(exists: bool, shell: Shell) -> None:
     """The file that a symbolic link leads to is written, in its own folder; the link stays."""

@@ -161,7 +161,7 @@ def test_an_encrypted_device_file(board: UnixBoard, shell: Shell) -> None:
 
 
 _REFUSED = [
-    ("", "no profile has that name; name a board of its kind with --board"),
+    ("", "no profile has that name; name a board of its kind"),
     ("--board RPI_PICO_X", "did you mean RPI_PICO_W?"),
     ("--board ESP8266_GENERIC", "ESP8266_GENERIC is refused: "),
     ("--board RPI_PICO_W --device cert.pem", "cert.pem is no usable device file"),
@@ -225,7 +225,9 @@ def test_detect(board: UnixBoard, shell: Shell) -> None:
     assert found["name"] == "RPI_PICO_W" and found["connected"]["why_not"] is None
     assert found["connected"]["verifies"] and found["connected"]["platform"] == "linux"
     told = shell.ok(f"boards RPI_PICO_W --detect --port {board.port}").out
-    assert f"yes: ats-trust flash --port {board.port}" in told
+    assert f"yes: ats-trust flash --port {board.port} --board RPI_PICO_W\n" in told
+    unknown = shell.refused(f"boards --detect --port {board.port}")
+    assert "`ats-trust boards --detect BOARD" in unknown
     assert "takes both" in shell.refused("boards --detect", status=2)
     assert "takes both" in shell.refused(f"boards --port {board.port}", status=2)
 

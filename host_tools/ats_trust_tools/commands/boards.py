@@ -4,7 +4,7 @@ import argparse
 
 from .. import output
 from ..board_meaning import meaning
-from ..boards import FIELDS, Board, Fact, all_boards, load_board, refusal
+from ..boards import FIELDS, Board, Fact, all_boards, identify, load_board, refusal
 from ..connected_board import ConnectedBoard
 from ..errors import UsageError
 from ..flash_plan import choose_board, firmware, why_not
@@ -61,7 +61,10 @@ def _detect(args: argparse.Namespace) -> int:
     # What is known of the board comes before what its firmware lacks.
     board = choose_board(facts, args.board, args.port)
     reason = why_not(facts, board, args.port)
-    answer = f"no: {reason}" if reason else f"yes: ats-trust flash --port {args.port}"
+    flash = f"ats-trust flash --port {args.port}"
+    if not identify(facts.build, facts.machine):
+        flash += f" --board {board.name}"
+    answer = f"no: {reason}" if reason else f"yes: {flash}"
     if args.json:
         connected = {
             "port": args.port,

@@ -5,6 +5,7 @@ refused; what exists is never replaced by a new key (see `device_pending`).
 """
 
 import argparse
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from ..roots import load_manifest
 from . import device_aws
 
 DESCRIPTION = """\
-Make a device file, in one of four ways:
+Make a device file, in one of three ways:
 
   from the files that AWS gave you:
     ats-trust device create --endpoint HOST --client-id ID --cert FILE --key FILE -o device.bin
@@ -149,10 +150,11 @@ def _request(args: argparse.Namespace) -> int:
     output.print_line(f"{args.output} {state}; {args.csr} is the request for its certificate.")
     output.print_line(
         "Have a certificate made from it, for example: aws iot create-certificate-from-csr "
-        f"--set-as-active --certificate-signing-request file://{args.csr} "
+        f"--set-as-active --certificate-signing-request {shlex.quote(f'file://{args.csr}')} "
         "--certificate-pem-outfile FILE"
     )
-    output.print_line(f"Then: ats-trust device create --complete {args.output} --cert FILE")
+    waiting = shlex.quote(str(args.output))
+    output.print_line(f"Then: ats-trust device create --complete {waiting} --cert FILE")
     return 0
 
 
