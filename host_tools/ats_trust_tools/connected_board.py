@@ -1,8 +1,9 @@
 """A board on a port: mpremote talks to it, as a process of its own; here is what came of it.
 
-Rules: every call has a time limit, also for silence; whatever goes wrong is a ToolError of one
-sentence that names the port, and nothing of mpremote's own is shown; what a program says counts
-only behind its mark.
+Rules: every call ends, with a board that is silent or never is; whatever goes wrong is a ToolError
+of one sentence that names the port, and nothing of mpremote's own is shown; what a program says
+counts only behind its mark, and only if it is of the kind that was asked for. No module is
+imported from the folder that the command is called in.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ from typing import Any
 from . import board_programs
 from .errors import ToolError
 
-# `python -m mpremote`, which ends when this process does, also by a kill: its stdin then closes.
+# `python -P -m mpremote`, which ends when this process does, also by a kill: its stdin then closes.
 _MPREMOTE = """\
 import os, runpy, sys, threading
 def watch():
@@ -32,6 +33,8 @@ threading.Thread(target=watch, daemon=True).start()
 runpy.run_module("mpremote", run_name="__main__", alter_sys=True)
 """
 _SILENCE = 60  # Seconds; a board that hashes or compiles says nothing for a while.
+_LONGEST = 64 << 10  # Bytes of a line, and of all that is printed in a call.
+_MOST = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -87,25 +90,32 @@ class ConnectedBoard:
                     "MicroPython on it first"
                 )
             return Facts(
-                release=".".join(map(str, found["version"])),
-                platform=found["platform"],
-                build=found["build"],
-                machine=found["machine"],
-                mpy=found["mpy"],
-                tls=found["tls"],
-                verifies=found["verifies"],
-                mbedtls=found.get("mbedtls", ""),
-                heap=found["free"],
-                block=found["block"],
-                blocks=found["blocks"],
-                free_blocks=found["free_blocks"],
-                hidden_by=found["hidden_by"],
-                in_path=found["in_path"],
-                staging=found["staging"],
-                files={path: (size, digest) for path, (size, digest) in files},
+                release=".".join(str(int(part)) for part in found["version"]),
+                platform=_of(found["platform"], str),
+                build=_of(found["build"], str | None),
+                machine=_of(found["machine"], str | None),
+                mpy=_of(found["mpy"], int | None),
+                tls=_of(found["tls"], bool),
+                verifies=_of(found["verifies"], bool),
+                mbedtls=_of(found.get("mbedtls", ""), str),
+                heap=_of(found["free"], int),
+                block=_of(found["block"], int),
+                blocks=_of(found["blocks"], int),
+                free_blocks=_of(found["free_blocks"], int),
+                hidden_by=_of(found["hidden_by"], str | None),
+                in_path=_of(found["in_path"], bool),
+                staging=_of(found["staging"], bool),
+                files={
+                    _of(path, str): (_of(size, int), _of(digest, str))
+                    for path, (size, digest) in files
+                },
             )
         except (ValueError, KeyError, TypeError):
-            raise ToolError(f"{self.port}: {_GARBLED}") from None
+            raise self.garbled() from None
+
+    def garbled(self) -> ToolError:
+        """What to raise when the board's answer is none to what was asked."""
+        return ToolError(f"{self.port}: {_GARBLED}")
 
     def run(
         self,
@@ -143,8 +153,8 @@ class ConnectedBoard:
                     f"{self.port}: no answer for {_SILENCE} seconds; is a board there, with power "
                     "and MicroPython? Reset it and run the same command again"
                 ) from None
-            except ValueError:
-                raise ToolError(f"{self.port}: {_GARBLED}") from None
+            except (ValueError, RecursionError):
+                raise self.garbled() from None
             if process.wait(timeout=_SILENCE) != 0:
                 raise self._failure("\n".join(printed))
         return said
@@ -198,11 +208,17 @@ _GARBLED = (
 )
 
 
+def _of(value: Any, kind: Any) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError("another kind of value")
+    return value
+
+
 @contextlib.contextmanager
 def _process(arguments: list[str], pass_fds: Sequence[int]) -> Iterator[subprocess.Popen[bytes]]:
     """Mpremote, which ends when this block does."""
     process = subprocess.Popen(
-        [sys.executable, "-c", _MPREMOTE, *arguments],
+        [sys.executable, "-P", "-c", _MPREMOTE, *arguments],
         # Each line as it is written.
         env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"},
         stdin=subprocess.PIPE,
@@ -221,13 +237,24 @@ def _process(arguments: list[str], pass_fds: Sequence[int]) -> Iterator[subproce
 
 
 def _lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
-    """Yield lines as they come. Raises TimeoutError after too long a silence."""
+    """Yield lines as they come.
+
+    Raises TimeoutError after too long a silence, ValueError for more than a board has to say.
+    """
     coming: queue.Queue[bytes | None] = queue.Queue()
 
     def read() -> None:
         with contextlib.suppress(OSError, ValueError):
-            for line in process.stdout or ():
+            # Of a board that never stops no more is kept than what shows it.
+            left = _MOST
+            while process.stdout and left > 0:
+                line = process.stdout.readline(_LONGEST)
+                if not line:
+                    break
+                left -= len(line)
                 coming.put(line)
+            if left <= 0:
+                coming.put(b"")
         coming.put(None)
 
     threading.Thread(target=read, name="mpremote", daemon=True).start()
@@ -239,6 +266,8 @@ def _lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
             raise TimeoutError from None
         if line is None:
             return
+        if not line:
+            raise ValueError("a board that never stops")
         yield line.decode("utf-8", "backslashreplace")
 
 

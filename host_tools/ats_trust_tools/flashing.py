@@ -53,9 +53,12 @@ def install(board: ConnectedBoard, plan: Plan, advance: Callable[[int], None]) -
 
     def said(value: Any) -> None:
         nonlocal copied, moving
-        copied += value.get("copied", 0)
+        count = value.get("copied", 0) if isinstance(value, dict) else None
+        if not isinstance(count, int):
+            raise board.garbled()
+        copied += count
         moving = moving or "moving" in value
-        advance(value.get("copied", 0))
+        advance(count)
 
     device = staged_name(DEVICE)
     public = {name: plan.staged[name] for name in plan.missing if name != device}
@@ -79,8 +82,10 @@ def install(board: ConnectedBoard, plan: Plan, advance: Callable[[int], None]) -
             digests = {name: sha256(data) for name, data in plan.staged.items()}
             commands.append(["exec", board_programs.move(digests, plan.places, plan.removals)])
             fds = [] if pipe is None else [pipe]
-            *_, last = board.run(*commands, on_said=said, pass_fds=fds)
-            damaged = last["damaged"]
+            last = board.run(*commands, on_said=said, pass_fds=fds)[-1:]
+            damaged = last[0].get("damaged") if last else None
+            if not isinstance(damaged, list):
+                raise board.garbled()
     except (ToolError, KeyboardInterrupt) as error:
         # A board that was cut off after all had arrived may have gone on by itself.
         state = _HALF if moving or copied == sum(map(len, public.values())) else _SAFE
@@ -92,7 +97,7 @@ def install(board: ConnectedBoard, plan: Plan, advance: Callable[[int], None]) -
         raise ToolError(f"{error}; {state}") from None
     if damaged:
         raise ToolError(
-            f"{board.port}: {', '.join(damaged)} did not arrive as sent; {_SAFE}; "
+            f"{board.port}: {', '.join(map(str, damaged))} did not arrive as sent; {_SAFE}; "
             "if that does not help, the board's flash is worn out or the cable bad"
         )
 
@@ -126,12 +131,16 @@ def check(board: ConnectedBoard) -> Outcome:
     if not said:
         raise ToolError(f"{board.port}: the self-test gave no result; run the same command again")
     found = said[-1]
-    if not found["file"].startswith("/lib/"):
-        raise ToolError(f"the board imports {found['file']}, not what was installed in /lib")
-    outcome.passed = found["passed"]
-    outcome.bundle = found.get("bundle")
-    outcome.device = found.get("device")
-    outcome.device_error = found.get("device_error")
+    try:
+        if not found["file"].startswith("/lib/"):
+            raise ToolError(f"the board imports {found['file']}, not what was installed in /lib")
+        outcome.passed = found["passed"] is True
+        outcome.bundle = _text(found.get("bundle"))
+        device = found.get("device")
+        outcome.device = device and {name: device[name] for name in ("host", "port", "client_id")}
+        outcome.device_error = _text(found.get("device_error"))
+    except (KeyError, TypeError, AttributeError):
+        raise board.garbled() from None
     return outcome
 
 
@@ -141,6 +150,10 @@ def field_bundle(board: ConnectedBoard) -> bytes:
         path = Path(folder) / "roots.bin"
         board.run(["fs", "cp", f":{FIELD_BUNDLE}", path])
         return path.read_bytes()
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
 
 
 def _give_up(board: ConnectedBoard) -> str:
