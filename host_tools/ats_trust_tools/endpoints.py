@@ -15,14 +15,20 @@ def ats_host(endpoint: Endpoint) -> str:
     return prefix + (".ats." if rest.startswith("iot.cn-north-1.") else "-ats.") + rest
 
 
+def legacy_warning(endpoint: Endpoint, meaning: str = "") -> str:
+    """What to say of a legacy endpoint. meaning: what else follows from its being one."""
+    return (
+        f"{endpoint.host} is a legacy endpoint, which AWS no longer supports; {meaning}"
+        f"move to {ats_host(endpoint)}: same account, same devices"
+    )
+
+
 def device_warnings(host: Endpoint, port: int) -> list[str]:
     """What the owner of a device that is to use this endpoint should know."""
     warnings = aws_lookalike(host)
     if host.kind == "data-legacy":
-        warnings.append(
-            f"{host.host} is a legacy endpoint, which AWS no longer supports and which needs a "
-            f"bundle made with --endpoint {host.host}; use {ats_host(host)} instead"
-        )
+        needs = f"it needs a bundle made with --endpoint {host.host}; "
+        warnings.append(legacy_warning(host, needs))
     if host.kind == "control":
         warnings.append(
             f"{host.host} is AWS's control plane, not a data endpoint: devices can not use MQTT "

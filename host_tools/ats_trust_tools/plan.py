@@ -12,7 +12,7 @@ from ats_trust import endpoint
 
 from .bundle import ROLE_BITS, Anchor, encode_bundle
 from .certificate import fields, key_name, load
-from .endpoints import ats_host
+from .endpoints import legacy_warning
 from .errors import ToolError, UsageError
 from .heap_model import anchor_heap
 from .roots import Manifest, Root
@@ -81,10 +81,7 @@ def select_roots(
         legacy = next(r for r in manifest.roots if r.role == "legacy" and r.endpoints)
         if legacy not in roots:
             roots.append(legacy)
-        warnings.append(
-            f"{host.host} is a legacy endpoint, which AWS no longer supports; {legacy.name} was "
-            f"taken in for it. Move to {ats_host(host)}: same account, same devices"
-        )
+        warnings.append(legacy_warning(host, f"{legacy.name} was taken in for it; "))
     for root in roots:
         if root.role == "legacy" and not (host and host.kind == "data-legacy"):
             warnings.append(

@@ -373,7 +373,10 @@ def test_killed(seconds: float, newest_micropython: MicroPython, disk: Disk, she
         shell.ok(_flash(board))
         command = _flash(board, "--mpy --device device.bin")
         words = [sys.executable, "-m", "ats_trust_tools", *shlex.split(command)]
-        with subprocess.Popen(words, cwd=shell.folder, stdout=subprocess.DEVNULL) as process:
+        # What a kill leaves in the folder for temporary files goes with the test's own.
+        place = {**os.environ, "TMPDIR": str(shell.folder)}
+        silent = subprocess.DEVNULL
+        with subprocess.Popen(words, cwd=shell.folder, env=place, stdout=silent) as process:
             time.sleep(seconds)
             process.kill()
     with UnixBoard(newest_micropython, disk) as board:

@@ -44,6 +44,8 @@ def killed(folder: Path, number: int, whom: str, arguments: list[str]) -> int:
     child = os.fork()  # Quicker than a new interpreter.
     if not child:
         os.setsid()
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # Not pytest's, which would go on.
+        signal.alarm(60)
         os.chdir(folder)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os._exit(killed_at.main(["count", str(number), whom, *arguments]))

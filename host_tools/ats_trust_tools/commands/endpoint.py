@@ -8,7 +8,7 @@ from ats_trust.endpoint import Endpoint
 from .. import output
 from ..aws import add_aws_arguments, aws_failures, client
 from ..aws_endpoint import TYPES, describe_endpoint
-from ..endpoints import ats_host
+from ..endpoints import ats_host, legacy_warning
 from ..roots import load_manifest
 
 _KINDS = {
@@ -67,10 +67,7 @@ def run(args: argparse.Namespace) -> int:
 def _warnings(found: Endpoint) -> list[str]:
     if found.kind != "data-legacy":
         return []
-    return [
-        f"{found.host} is a legacy endpoint, which AWS no longer supports; move to "
-        f"{ats_host(found)}: same account, same devices"
-    ]
+    return [legacy_warning(found)]
 
 
 def _next(found: Endpoint, args: argparse.Namespace) -> str:
