@@ -23,7 +23,7 @@ from typing import Any
 from . import board_programs
 from .errors import ToolError
 
-# `python -P -m mpremote`, which ends when this process does, also by a kill: its stdin then closes.
+# `python -P -m mpremote`; it ends when this process does, also by a kill: stdin then closes.
 _MPREMOTE = """\
 import os, runpy, sys, threading
 def watch():
