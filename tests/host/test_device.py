@@ -321,6 +321,16 @@ def test_the_key_file_is_not_overwritten(shell: Shell) -> None:
     assert shell.path("private.pem.key").read_bytes() == before
 
 
+def test_a_request_with_its_key_is_not_overwritten(shell: Shell) -> None:
+    """A file that holds a request and a private key, as openssl may leave it, stays."""
+    content = b"-----BEGIN PRIVATE KEY-----\n-----BEGIN CERTIFICATE REQUEST-----\n"
+    shell.path("both.pem").write_bytes(content)
+    line = f"device create --endpoint {HOST} --client-id a --csr both.pem -o new.bin"
+    assert "is no request" in shell.refused(line, 2)
+    assert shell.path("both.pem").read_bytes() == content
+    assert not shell.path("new.bin").exists()
+
+
 def test_an_endpoint_that_is_none_is_refused(shell: Shell) -> None:
     """A URL in place of the endpoint's name is refused by the device library's own rules."""
     put(shell, device("P-256"))
