@@ -166,7 +166,7 @@ def test_a_legacy_endpoint_is_warned_of(shell: Shell) -> None:
     err = shell.ok(CREATE.replace("-ats.", ".")).err
 
     assert "is a legacy endpoint" in err
-    assert f"use {HOST} instead" in err
+    assert f"move to {HOST}" in err
     assert "is no name of AWS" in shell.ok(CREATE.replace(HOST, HOST + ".example.com")).err
 
 
@@ -319,6 +319,16 @@ def test_the_key_file_is_not_overwritten(shell: Shell) -> None:
 
     assert "private.pem.key is one of the input files" in said
     assert shell.path("private.pem.key").read_bytes() == before
+
+
+def test_a_request_with_its_key_is_not_overwritten(shell: Shell) -> None:
+    """A file that holds a request and a private key, as openssl may leave it, stays."""
+    content = b"-----BEGIN PRIVATE KEY-----\n-----BEGIN CERTIFICATE REQUEST-----\n"
+    shell.path("both.pem").write_bytes(content)
+    line = f"device create --endpoint {HOST} --client-id a --csr both.pem -o new.bin"
+    assert "is no request" in shell.refused(line, 2)
+    assert shell.path("both.pem").read_bytes() == content
+    assert not shell.path("new.bin").exists()
 
 
 def test_an_endpoint_that_is_none_is_refused(shell: Shell) -> None:

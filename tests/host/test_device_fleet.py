@@ -172,6 +172,15 @@ def test_a_folder_of_something_else_is_refused(shell: Shell) -> None:
     assert "File exists" in shell.refused(MAKE.replace("-o fleet", "-o things.csv"))
 
 
+def test_a_journal_leads_nowhere_else(shell: Shell) -> None:
+    """A folder that somebody else made can not name files outside of it."""
+    begin(shell, "thing\na\n")
+    shell.ok(MAKE)
+    path = shell.path("fleet/journal.jsonl")
+    path.write_text(path.read_text().replace('["a"', '["../../a"'))
+    assert "the journal is damaged" in shell.refused(f"{MAKE} --csr-files")
+
+
 def test_lost_or_damaged_keys_are_said(shell: Shell) -> None:
     """Keys that are gone are never made a second time in silence."""
     begin(shell, "thing\na\n")

@@ -160,7 +160,8 @@ def _request(args: argparse.Namespace) -> int:
 
 def _refuse_foreign(path: Path) -> None:
     """A request may be replaced, being made anew from its key; nothing else may."""
-    if path.is_file() and b"BEGIN CERTIFICATE REQUEST" not in read_bounded(path, "a request"):
+    content = read_bounded(path, "a request") if path.is_file() else b"BEGIN CERTIFICATE REQUEST"
+    if b"BEGIN CERTIFICATE REQUEST" not in content or b"PRIVATE KEY" in content:
         raise UsageError(f"--csr: {path} is there already and is no request; name another file")
 
 

@@ -19,7 +19,7 @@ except ImportError:  # Windows.
     fcntl = None  # type: ignore[assignment]
 
 from ..errors import ToolError
-from .things import Thing
+from .things import NAME, Thing
 
 FORMAT = 1
 FILE = "journal.jsonl"
@@ -148,6 +148,8 @@ def open_fleet(folder: Path, create: bool) -> Journal:
 def _thing(
     name: str, client_id: str, host: str, port: int, key_type: str, attributes: list[list[str]]
 ) -> Thing:
+    if not NAME.fullmatch(name):  # Files are called by it.
+        raise ValueError("no name of a thing")
     pairs = tuple((key, value) for key, value in attributes)
     return Thing(name, client_id, host, port, key_type, pairs)
 

@@ -94,7 +94,7 @@ def check_unchanged(
         )
 
 
-_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")  # AWS IoT API reference, CreateThing.
+NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")  # AWS IoT API reference, CreateThing.
 _ATTRIBUTE_NAME = re.compile(r"[a-zA-Z0-9_.,@/:#-]{1,128}")
 _ATTRIBUTE_VALUE = re.compile(r"[a-zA-Z0-9_.,@/:#=\[\]-]{1,800}")
 _COLUMNS = ("thing", "client_id", "endpoint", "key_type", "serial")
@@ -186,7 +186,7 @@ class _Reader:
         cells = [cell.strip() for cell in row]
         cells.append("")
         name = cells[self._name]
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             raise ToolError(
                 f"{name!r} is no name of a thing; AWS IoT takes 1 to 128 of a-z A-Z 0-9 : _ -"
             )
