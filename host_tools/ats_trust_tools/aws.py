@@ -92,6 +92,11 @@ def aws_failures() -> Iterator[None]:
     """Turn what boto3 raises inside the block into one ToolError that says what to do."""
     try:
         yield
+    except KeyError as error:
+        raise ToolError(
+            f"the answer has no {error.args[0]}; whoever gave it is not AWS; check "
+            "--endpoint-url, the proxy and the network"
+        ) from None
     except Exception as error:
         sentence = _sentence(error)
         if sentence is None:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from ats_trust.errors import ConfigError
 
+from .certificate import load
 from .device_blob import ENCRYPTED, PENDING, PLAIN, Device, decode, encode
+from .device_check import public_bytes
 from .encrypted_key import decrypt_key, encrypt_key
 from .errors import ToolError
 from .files import read_bounded, write_atomically
@@ -65,20 +67,32 @@ def write_device(path: Path, device: Device) -> int:
     return len(content)
 
 
-def refuse_pending(path: Path) -> None:
-    """Raise ToolError when a key that waits for its certificate would be lost at `path`."""
-    if path.is_file() and _is_pending(path):
+def refuse_other_key(path: Path, device: Device | None = None) -> None:
+    """Raise ToolError when a key would be lost at `path`, whose device file may be its only copy.
+
+    device: what is to be written; a file with the same key may be replaced, unless it waits for
+    its certificate. None: any waiting one is refused.
+    """
+    try:
+        there = read_device(path) if path.is_file() else None
+    except ToolError:
+        return  # No device file: whatever it is, it holds no key of ours.
+    if there is None:
+        return
+    if there.format == PENDING:
         raise ToolError(
             f"{path} holds a key that waits for its certificate; write to another file, or delete "
             "that one first"
         )
+    if device is not None and _public(there) != _public(device):
+        raise ToolError(
+            f"{path} holds the private key of {there.client_id!r}, another one, and may be its "
+            "only copy; write to another file, or delete that one first"
+        )
 
 
-def _is_pending(path: Path) -> bool:
-    try:
-        return read_device(path).format == PENDING
-    except ToolError:
-        return False
+def _public(device: Device) -> bytes:
+    return public_bytes(load(device.certificate).public_key())
 
 
 def wrote(path: Path, size: int, device: Device) -> str:

@@ -21,7 +21,7 @@ from .board_programs import STAGING, staged_name
 from .connected_board import ConnectedBoard, Facts, FullBoard
 from .errors import ToolError
 from .flash_plan import Plan, sha256
-from .installation import DEVICE, FIELD_BUNDLE
+from .installation import DEVICE
 
 _SAFE = "what the board had still works; run the same command again, it goes on where this ended"
 _HALF = (
@@ -144,12 +144,12 @@ def check(board: ConnectedBoard) -> Outcome:
     return outcome
 
 
-def field_bundle(board: ConnectedBoard) -> bytes:
-    """Return the bundle that was brought to the board in the field."""
+def bundle_on(board: ConnectedBoard, path: str) -> bytes:
+    """Return the content of a bundle on the board."""
     with tempfile.TemporaryDirectory(prefix="ats_trust.") as folder:
-        path = Path(folder) / "roots.bin"
-        board.run(["fs", "cp", f":{FIELD_BUNDLE}", path])
-        return path.read_bytes()
+        copy = Path(folder) / "roots.bin"
+        board.run(["fs", "cp", f":{path}", copy])
+        return copy.read_bytes()
 
 
 def _text(value: Any) -> str | None:

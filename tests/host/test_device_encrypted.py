@@ -256,3 +256,23 @@ def test_what_is_no_device_file_is_not_touched(case: str, shell: Shell) -> None:
     assert "/dev" in shell.refused("device show /dev/null")
     assert "directory" in shell.refused("device show .")
     assert shell.path("device.bin").read_bytes() == content
+
+
+def test_the_only_copy_of_a_key_is_not_replaced(shell: Shell) -> None:
+    """A device file gives way to one with the same key, never to one with another."""
+    shell.ok(CREATE)
+    shell.ok(CREATE)
+    other = device("P-384")
+    shell.path("other.crt").write_bytes(other.pem)
+    shell.path("other.key").write_bytes(other.key_bytes())
+    create = CREATE.replace("certificate.pem.crt", "other.crt")
+    create = create.replace("private.pem.key", "other.key")
+    before = shell.path("device.bin").read_bytes()
+
+    assert "holds the private key of 'sensor-1', another one" in shell.refused(create)
+    shell.ok(create.replace("device.bin", "other.bin"))
+    move = f"device move other.bin --endpoint {HOST} -o device.bin"
+    assert "may be its only copy" in shell.refused(move)
+    encrypt = "device encrypt other.bin -o device.bin --passphrase-file secret"
+    assert "may be its only copy" in shell.refused(encrypt)
+    assert shell.path("device.bin").read_bytes() == before

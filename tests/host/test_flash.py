@@ -183,6 +183,7 @@ def test_refused_before_anything_is_touched(board: UnixBoard, disk: Disk, shell:
     for options, sentence in _REFUSED:
         result = shell.run(f"flash --port {board.port} {options}")
         assert sentence in result.sentence, result
+    assert disk.path.read_bytes() == before
     # Those 160 blocks have room for one library and not for a second of 20 blocks beside it.
     _on_board(board, _FILL)
     before = disk.path.read_bytes()
@@ -192,19 +193,31 @@ def test_refused_before_anything_is_touched(board: UnixBoard, disk: Disk, shell:
     assert "the board imports ats_trust/__init__.py in place of" in shell.refused(_flash(board))
 
 
+def test_newer_roots_stay(board: UnixBoard, shell: Shell) -> None:
+    """An older release does not take the place of the roots of a newer one."""
+    shell.ok(f"{_BUNDLE} 9000000000 -o new.bin")
+    shell.ok(_flash(board))
+    copied = board.mpremote("fs", "cp", shell.folder / "new.bin", ":/lib/ats_trust/roots.bin")
+    assert copied.returncode == 0, copied.stderr
+    assert "roots.bin on the board has version 9000000000" in shell.refused(_flash(board))
+
+
 @pytest.mark.parametrize(
     ("port", "sentence"),
     [
         ("/dev/no-such-port", "there is no port /dev/no-such-port"),
         ("cert.pem", "cert.pem is no serial port"),
         ("socket://127.0.0.1:9", "nothing answers at socket://127.0.0.1:9"),
+        ("socket://board.example:9 --device device.bin", "would cross the network"),
         ("id:none", "id:none: no such board"),
         ("''", "no port is named"),
     ],
 )
 def test_no_board_there(port: str, sentence: str, shell: Shell) -> None:
     """A wrong port is called wrong, without a word of mpremote's own."""
-    assert sentence in shell.refused(f"flash --port {port}", status=2 if port == "''" else 1)
+    result = shell.run(f"flash --port {port}")
+    assert sentence in result.sentence
+    assert result.status == (2 if port == "''" or "--device" in port else 1)
 
 
 def test_silence(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

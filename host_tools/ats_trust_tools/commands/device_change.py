@@ -12,7 +12,7 @@ from typing import Any
 from .. import output
 from ..arguments import endpoint_host, output_file
 from ..device_blob import Device
-from ..device_file import decrypted, encrypted, read_device, refuse_pending, write_device
+from ..device_file import decrypted, encrypted, read_device, refuse_other_key, write_device
 from ..endpoints import device_warnings
 from ..errors import ToolError
 from ..passphrase import Passphrase, add_passphrase_argument
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     target: Path = args.output or path
     device = read_device(path)
     if target.resolve() != path.resolve():
-        refuse_pending(target)
+        refuse_other_key(target, device)
     if args.action == "move":
         _move(args, device, target)
         return 0

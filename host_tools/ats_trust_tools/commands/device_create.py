@@ -14,7 +14,7 @@ from ..arguments import endpoint_host, output_file
 from ..client_id import check_client_id
 from ..device_blob import PENDING, PLAIN, Device
 from ..device_check import check_credentials
-from ..device_file import encrypted, read_device, refuse_pending, write_device, wrote
+from ..device_file import encrypted, read_device, refuse_other_key, write_device, wrote
 from ..device_key import DEFAULT_KIND, KINDS
 from ..device_pending import completed, pending_device, request_pem
 from ..endpoints import device_warnings
@@ -112,7 +112,7 @@ def _option(name: str) -> str:
 
 def _from_files(args: argparse.Namespace) -> int:
     refuse_same_file(args.output, (args.cert, args.key))
-    refuse_pending(args.output)
+    refuse_other_key(args.output)
     credentials = check_credentials(
         read_bounded(args.cert, "the device's certificate"),
         read_bounded(args.key, "the device's private key"),
@@ -127,6 +127,7 @@ def _from_files(args: argparse.Namespace) -> int:
         credentials.certificate,
         credentials.key,
     )
+    refuse_other_key(args.output, device)
     if args.encrypt:
         device = encrypted(device, Passphrase(args.passphrase_file).new(str(args.output)))
     size = write_device(args.output, device)

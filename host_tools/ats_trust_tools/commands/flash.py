@@ -6,6 +6,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
@@ -20,7 +21,7 @@ from ..device_file import read_for_board
 from ..errors import ToolError, UsageError
 from ..files import read_bounded
 from ..flash_plan import Plan, choose_board, firmware, make_plan, sha256, why_not, why_not_these
-from ..flashing import Outcome, check, field_bundle, install, verify
+from ..flashing import Outcome, bundle_on, check, install, verify
 from ..inspect_file import explain_bundle
 from ..installation import BOARD_BUNDLE, DEVICE, FIELD_BUNDLE, LIBRARY, board_files
 from ..passphrase import Passphrase, add_passphrase_argument
@@ -46,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
     """Look at the board, refuse or install, check, and say what is on it."""
     if not args.port:
         raise UsageError("--port: no port is named; `mpremote connect list` shows them")
+    if args.device:
+        _refuse_network(args.port)
     bundle = _own_bundle(args.bundle) if args.bundle else None
     device = read_for_board(args.device, Passphrase(args.passphrase_file)) if args.device else None
     connected = ConnectedBoard(args.port)
@@ -85,6 +88,16 @@ def _refuse(reason: str | None) -> None:
         raise ToolError(f"{reason}; nothing was changed on the board")
 
 
+def _refuse_network(port: str) -> None:
+    """A port of pyserial's may be a URL, and what it leads to carries the key in clear."""
+    host = urlsplit(port).hostname if "://" in port else None
+    if host not in (None, "127.0.0.1", "::1", "localhost"):
+        raise UsageError(
+            f"--port: the device file's private key would cross the network to {host} in clear; "
+            "use a cable, or a tunnel that ends at 127.0.0.1"
+        )
+
+
 def _own_bundle(path: Path) -> bytes:
     """The content of a bundle that boards will read."""
     content = read_bounded(path, "a bundle")
@@ -100,7 +113,14 @@ def _bundles(
     Raises ToolError for a bundle that would take the place of a newer one.
     """
     found = {path: _explained(files[path]) for path in (_LIBRARY_BUNDLE, BOARD_BUNDLE)}
-    present = _present(connected, facts, files)
+    for path, ours in found.items():
+        there = _present(connected, facts, files, path)
+        if there and there["version"] > ours["version"]:
+            raise ToolError(
+                f"{path} on the board has version {there['version']}, and this release brings "
+                f"{ours['version']}: install a newer ats-trust; nothing was changed on the board"
+            )
+    present = _present(connected, facts, files, FIELD_BUNDLE)
     if present:
         found[FIELD_BUNDLE] = present
     if origin is None:
@@ -118,20 +138,20 @@ def _bundles(
 
 
 def _present(
-    connected: ConnectedBoard, facts: Facts, files: dict[str, bytes]
+    connected: ConnectedBoard, facts: Facts, files: dict[str, bytes], path: str
 ) -> dict[str, Any] | None:
-    """What the bundle holds that was brought to the board earlier, if there is one."""
-    if FIELD_BUNDLE not in facts.files:
+    """What a bundle holds that is on the board and is not the one that would be copied there."""
+    if path not in facts.files:
         return None
-    if FIELD_BUNDLE in files and facts.files[FIELD_BUNDLE][1] == sha256(files[FIELD_BUNDLE]):
+    if path in files and facts.files[path][1] == sha256(files[path]):
         return None
     try:
-        return _explained(field_bundle(connected))
+        return _explained(bundle_on(connected, path))
     except BundleError:
-        if FIELD_BUNDLE not in files:
+        if path not in files:
             output.warn(
-                f"{FIELD_BUNDLE} on the board is damaged; until it is deleted, or replaced "
-                "(--bundle FILE), the board connects to nobody"
+                f"{path} on the board is damaged; until it is deleted, or replaced (--bundle "
+                "FILE), the board connects to nobody"
             )
         return None
 
