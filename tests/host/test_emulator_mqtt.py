@@ -1,9 +1,7 @@
 """The broker behind the emulated front door, and the `emulate` command as a user runs it."""
 
-import importlib.util
 import json
 import os
-import shutil
 import signal
 import socket
 import ssl
@@ -60,23 +58,9 @@ def test_mqtt_client_publishes_and_receives():
         emulator.settle()
 
 
-def test_mosquitto_serves_where_amqtt_is_missing(monkeypatch):
-    """The same with mosquitto as the broker."""
-    if not shutil.which("mosquitto"):
-        pytest.skip("mosquitto is not installed; amqtt is the broker that is always tested")
-    real = importlib.util.find_spec
-    monkeypatch.setattr(
-        broker.importlib.util, "find_spec", lambda name: None if name == "amqtt" else real(name)
-    )
-    with Emulator() as emulator:
-        publish_and_receive(emulator)
-        assert type(emulator._broker._running).__name__ == "_Mosquitto"
-
-
 def test_no_broker_is_said_at_once(monkeypatch):
     """Without any broker the emulator does not start, and says what to install."""
     monkeypatch.setattr(broker.importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(broker.shutil, "which", lambda name: None)
     with pytest.raises(broker.ToolError, match="pip install"):
         Emulator()
 

@@ -1,4 +1,4 @@
-"""The real MQTT broker behind the front door: amqtt, or mosquitto where amqtt is missing.
+"""The real MQTT broker behind the front door: amqtt.
 
 Rules it keeps: it opens no TCP port, so that the door is the only way in; it starts with the
 first client that gets as far as MQTT (importing amqtt takes a while) and ends with the emulator.
@@ -8,17 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import getpass
 import importlib.util
 import logging
-import shutil
 import socket
-import subprocess
-import tempfile
 import threading
-import time
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ats_trust_tools.errors import ToolError
 
@@ -30,20 +24,19 @@ class Broker:
     """One broker for all the clients of an emulator. Raises ToolError where there is none."""
 
     def __init__(self) -> None:
-        self._mosquitto = shutil.which("mosquitto") or ""
-        if not importlib.util.find_spec("amqtt") and not self._mosquitto:
+        if not importlib.util.find_spec("amqtt"):
             raise ToolError(
                 "there is no MQTT broker to put behind the emulator; install one with "
                 "`pip install '.[emulate]'` in the checkout"
             )
-        self._running: _Running | None = None
+        self._running: _Amqtt | None = None
         self._lock = threading.Lock()
 
     def connect(self) -> socket.socket:
         """A connection to the broker, as a client in clear; starts it when it is not running."""
         with self._lock:
             if self._running is None:
-                self._running = self._start()
+                self._running = _Amqtt()
             return self._running.connect()
 
     def stop(self) -> None:
@@ -52,16 +45,6 @@ class Broker:
             running, self._running = self._running, None
         if running is not None:
             running.stop()
-
-    def _start(self) -> _Running:
-        # amqtt first: its version is pinned, so that every machine has the same broker.
-        return _Amqtt() if importlib.util.find_spec("amqtt") else _Mosquitto(self._mosquitto)
-
-
-class _Running(Protocol):
-    def connect(self) -> socket.socket: ...
-
-    def stop(self) -> None: ...
 
 
 class _Amqtt:
@@ -123,46 +106,3 @@ class _Amqtt:
 
     def _wait_for(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(_START_SECONDS)
-
-
-class _Mosquitto:
-    """mosquitto as a child process that listens on a Unix socket in a private folder."""
-
-    def __init__(self, program: str) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="ats-trust-"))
-        self._path = self._folder / "broker"
-        settings = self._folder / "mosquitto.conf"
-        settings.write_text(
-            f"listener 0 {self._path}\nallow_anonymous true\npersistence false\nlog_dest none\n"
-            # Started by root it would become another user, to whom the folder is closed.
-            f"user {getpass.getuser()}\n"
-        )
-        self._process = subprocess.Popen(
-            [program, "-c", str(settings)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-
-    def connect(self) -> socket.socket:
-        deadline = time.monotonic() + _START_SECONDS
-        while True:
-            sock = socket.socket(socket.AF_UNIX)
-            try:
-                sock.connect(str(self._path))
-            except OSError:
-                sock.close()
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    raise ToolError("mosquitto does not start; version 2.0 is needed") from None
-                time.sleep(0.02)
-            else:
-                return sock
-
-    def stop(self) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(_START_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
