@@ -60,10 +60,13 @@ def encrypted(device: Device, passphrase: bytes) -> Device:
     return replace(device, format=number, key=encrypt_key(device.key, passphrase))
 
 
-def write_device(path: Path, device: Device) -> int:
-    """Write a device file, for its owner only, and return its size in bytes."""
+def write_device(path: Path, device: Device, *, replace: bool = True) -> int:
+    """Write a device file, for its owner only, and return its size in bytes.
+
+    replace: whether what is there may be replaced. Raises ToolError.
+    """
     content = encode(device)
-    write_atomically(path, content, mode=0o600)
+    write_atomically(path, content, mode=0o600, replace=replace)
     return len(content)
 
 

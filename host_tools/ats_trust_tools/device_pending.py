@@ -45,7 +45,7 @@ def pending_device(
     )
     if passphrase:
         made = encrypted(made, passphrase.new(str(path)))
-    write_device(path, made)
+    write_device(path, made, replace=False)  # Another run may have been quicker.
     return made, False
 
 

@@ -23,6 +23,7 @@ def write_atomically(
     mode: int = 0o644,
     *,
     flush: bool = True,
+    replace: bool = True,
 ) -> None:
     """Make `path` hold exactly `data`, whole or in parts, or leave whatever was there untouched.
 
@@ -31,7 +32,8 @@ def write_atomically(
 
     mode: permission bits of the file (the umask may take some away); files that hold a private
     key are written with 0o600. flush: on disk when this returns; without, a power cut soon after
-    can leave the file damaged, which is for what is made anew at any time. Raises ToolError.
+    can leave the file damaged, which is for what is made anew at any time. replace: without,
+    whatever is there by now stays, also what came while this ran. Raises ToolError.
     """
     target = Path(path)
     try:
@@ -47,7 +49,10 @@ def write_atomically(
                 stream.flush()
                 if flush:
                     os.fsync(stream.fileno())
-            partial.replace(place)
+            if replace:
+                partial.replace(place)
+            else:
+                _put_new(partial, place)
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
@@ -56,6 +61,10 @@ def write_atomically(
     except FileNotFoundError:
         raise ToolError(
             f"can not write {target}: the folder {target.parent} does not exist; create it first"
+        ) from None
+    except FileExistsError:
+        raise ToolError(
+            f"{target} is there already and would be lost; name another file, or delete that one"
         ) from None
     except OSError as error:
         raise ToolError(f"can not write {target}: {error.strerror or error}") from None
@@ -110,6 +119,19 @@ def data_folder(name: str) -> Path:
 
 
 _BINARY = getattr(os, "O_BINARY", 0)
+
+
+def _put_new(partial: Path, place: Path) -> None:
+    """Give a file its name unless that is taken: FileExistsError."""
+    try:
+        os.link(partial, place)
+    except FileExistsError:
+        raise
+    except OSError:  # A file system without hard links, as FAT; there a moment is left.
+        if os.path.lexists(place):
+            raise FileExistsError from None
+        partial.replace(place)
+    partial.unlink(missing_ok=True)
 
 
 def _refuse_irregular(target: Path) -> None:

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ats_trust import credentials
 from ats_trust.errors import ConfigError
+from ats_trust_tools import device_pending
 from ats_trust_tools.certificate import key_name
 from made_certificates import DAY, NOW, certificate, device, name
 from shell import Shell
@@ -145,3 +146,20 @@ def test_openssl_reads_the_request(shell: Shell) -> None:
 
     assert found.returncode == 0, found.stderr
     assert "CN" in found.stdout and "s1" in found.stdout
+
+
+def test_two_at_once(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two runs for one file the slower one is refused; the quicker one's key stays."""
+    slow = device_pending.new_key
+
+    def overtaken(kind: str) -> object:
+        monkeypatch.undo()
+        shell.ok(REQUEST)
+        return slow(kind)
+
+    monkeypatch.setattr(device_pending, "new_key", overtaken)
+
+    assert "s1.bin is there already and would be lost" in shell.refused(REQUEST)
+    assert shell.files() == ["s1.bin", "s1.csr.pem", "secret"]
+    sign(shell)
+    shell.ok(COMPLETE)
