@@ -18,11 +18,11 @@ from ats_trust import endpoint
 from .aws import aws_failures
 from .aws_certificates import Description, every, find_certificates, retire
 from .aws_endpoint import describe_endpoint
+from .aws_policy import ensure_policy, has_policy
 from .device_blob import Device
 from .device_check import public_bytes
 from .device_pending import request_pem
 from .errors import ToolError
-from .thing_policy import same_policy
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class Found:
 
 @dataclass(frozen=True)
 class Registration:
-    """What is to be registered. policy: JSON. device: one that waits for its certificate."""
+    """What is to be registered. policy: document; device: one that waits for its certificate."""
 
     thing: str
     policy_name: str
-    policy: str
+    policy: dict[str, Any]
     device: Device
 
 
@@ -63,22 +63,14 @@ def look_at_account(iot: Any, sts: Any) -> Place:
 def look_at_thing(iot: Any, thing: str, policy_name: str, policy: dict[str, Any]) -> Found:
     """Return what exists. Raises ToolError when the policy's name is that of another policy."""
     missing = iot.exceptions.ResourceNotFoundException
+    there = has_policy(iot, policy_name, policy)
     with aws_failures():
-        try:
-            there = iot.get_policy(policyName=policy_name)["policyDocument"]
-        except missing:
-            there = None
         try:
             iot.describe_thing(thingName=thing)
             principals = every(iot, "list_thing_principals", "principals", thingName=thing)
         except missing:
-            principals = None
-    if there is not None and not same_policy(there, policy):
-        raise ToolError(
-            f"AWS has a policy {policy_name} that says something else; look at it "
-            f"(`aws iot get-policy --policy-name {policy_name}`), or give --policy-name another"
-        )
-    return Found(principals is not None, there is not None, len(principals or []))
+            return Found(False, there, 0)
+    return Found(True, there, len(principals))
 
 
 def register(
@@ -117,10 +109,7 @@ def _make_thing_and_policy(iot: Any, plan: Registration, made: list[str]) -> Non
     except exists:
         pass  # With attributes of its own, which are none of our business.
     made.append(f"thing {plan.thing}")
-    try:
-        iot.create_policy(policyName=plan.policy_name, policyDocument=plan.policy)
-    except exists:
-        pass  # Seen before, and it says the same.
+    ensure_policy(iot, plan.policy_name, plan.policy)  # One may have come since it was looked for.
     made.append(f"policy {plan.policy_name}")
 
 

@@ -6,7 +6,6 @@ that is killed leaves a record which the same command takes up.
 """
 
 import argparse
-import json
 import os
 import sys
 from datetime import UTC, datetime
@@ -79,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         for warning in warnings:
             output.warn(warning)
 
-    plan = Registration(thing, policy_name, json.dumps(policy), device)
+    plan = Registration(thing, policy_name, policy, device)
     once = aws.client(args, limits=aws.Limits(attempts=1))
     identity = register(iot, once, plan, there, keep)
     for warning in device_warnings(place.endpoint, port):

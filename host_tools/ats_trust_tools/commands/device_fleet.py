@@ -132,7 +132,7 @@ def _ask_aws(args: argparse.Namespace) -> int:
 
 def _policy(args: argparse.Namespace, journal: Journal, client: Any) -> str:
     """Return the name of the policy at AWS; a fleet's own is shown, agreed to and made."""
-    from ..fleet.aws_things import ensure_policy
+    from ..aws_policy import ensure_policy
 
     if args.policy:
         return str(args.policy)
@@ -157,7 +157,7 @@ def _policy(args: argparse.Namespace, journal: Journal, client: Any) -> str:
         print(f"Policy {name}:\n{json.dumps(document, indent=2)}", file=sys.stderr)
         if not args.yes and not output.confirmed("Make this policy and the things at AWS?"):
             raise ToolError("nothing was made at AWS; --yes makes the policy without asking")
-        ensure_policy(client, name, document)
+    ensure_policy(client, name, document)
     return name
 
 

@@ -7,7 +7,6 @@ one is made inactive and deleted. Everything else is idempotent and simply done 
 certificate is inactive until thing and policy are attached to it.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,6 @@ from ..aws import aws_failures
 from ..aws_certificates import find_certificates, retire
 from ..certificate_files import certificates_in
 from ..errors import ToolError
-from ..thing_policy import same_policy
 from .batch import read_requests, request_of
 from .certificates import Answer, accept
 from .journal import Journal
@@ -77,21 +75,6 @@ def register(
             left = [name for name in left if name not in state.attached]
             _attach_all(journal, account.patient, policy, calls, left, done)
     return made, orphans
-
-
-def ensure_policy(client: Any, name: str, document: dict[str, Any]) -> None:
-    """Make the policy unless it is there; ToolError if one of its name says something else."""
-    with aws_failures():
-        try:
-            client.create_policy(policyName=name, policyDocument=json.dumps(document))
-            return
-        except client.exceptions.ResourceAlreadyExistsException:
-            found = client.get_policy(policyName=name)["policyDocument"]
-    if not same_policy(found, document):
-        raise ToolError(
-            f"the policy {name} at AWS is not the one that this command made; give the name of "
-            "one of your own with --policy"
-        )
 
 
 def _adopt(journal: Journal, client: Any) -> int:
