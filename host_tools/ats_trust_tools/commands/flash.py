@@ -49,6 +49,11 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--port: no port is named; `mpremote connect list` shows them")
     if args.device:
         _refuse_network(args.port)
+        if not Path("/dev/fd").is_dir():
+            raise ToolError(
+                "--device: this system has no /dev/fd to bring it through; flash without it, then "
+                "copy a plain device file with `mpremote cp device.bin :`"
+            )
     bundle = _own_bundle(args.bundle) if args.bundle else None
     device = read_for_board(args.device, Passphrase(args.passphrase_file)) if args.device else None
     connected = ConnectedBoard(args.port)
