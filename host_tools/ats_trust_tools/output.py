@@ -8,13 +8,16 @@ not a terminal there is no colour and no line is folded. Nothing is shown that d
 import io
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from .printable import printable, printable_json
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -65,6 +68,18 @@ def confirmed(question: str) -> bool:
         return False
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def progress(*columns: "str | ProgressColumn") -> "Progress":
+    """Return a bar on stderr, shown where that is a terminal, and gone at its end."""
+    from rich.progress import Progress  # Here, as most commands need none and it takes time.
+
+    return Progress(
+        *columns,
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
 
 
 def _text(content: object, style: str = "") -> Text:

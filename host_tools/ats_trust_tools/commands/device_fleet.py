@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
 from .. import aws, output
 from ..arguments import endpoint_host, output_file
@@ -226,15 +225,7 @@ class _Progress:
     """A bar on stderr, when that is a terminal."""
 
     def __init__(self, what: str, total: int) -> None:
-        self._bar = Progress(
-            TextColumn(what),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        )
+        self._bar = output.progress(what, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self._task = self._bar.add_task(what, total=total)
 
     def __enter__(self) -> "_Progress":

@@ -4,7 +4,6 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .. import output
 from ..inspect_file import explain_device
 from ..passphrase import Passphrase, add_passphrase_argument
 from ..roots import load_manifest
@@ -21,11 +20,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Show it."""
     passphrase = Passphrase(args.passphrase_file) if args.passphrase_file else None
-    found = explain_device(args.file, load_manifest(), datetime.now(UTC), passphrase)
-    for warning in found["warnings"]:
-        output.warn(warning)
-    if args.json:
-        output.print_json(found)
-    else:
-        show(args.file, found)
-    return 0
+    return show(args, explain_device(args.file, load_manifest(), datetime.now(UTC), passphrase))

@@ -1,15 +1,13 @@
 """`ats-trust flash`: library, roots and device file onto a connected board, checked there."""
 
 import argparse
-import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+from rich.progress import BarColumn, DownloadColumn
 
 from ats_trust.bundle import Bundle
 from ats_trust.errors import BundleError
@@ -68,8 +66,9 @@ def run(args: argparse.Namespace) -> int:
         _show_plan(args, board, facts, plan)
         return 0
     if not plan.nothing:
-        with _progress(plan) as progress:
-            task = progress.add_task("copying", total=plan.bytes_to_copy)
+        with output.progress("{task.description}", BarColumn(), DownloadColumn()) as progress:
+            size = plan.bytes_to_copy
+            task = progress.add_task("copying", total=size, visible=size > 0)
             install(connected, plan, lambda count: progress.advance(task, count))
     facts = connected.probe()
     verify(facts, files, plan)
@@ -166,17 +165,6 @@ def _explained(content: bytes) -> dict[str, Any]:
         path = Path(folder) / "roots.bin"
         path.write_bytes(content)
         return explain_bundle(path, load_manifest(), datetime.now(UTC))
-
-
-def _progress(plan: Plan) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        console=Console(file=sys.stderr),
-        transient=True,
-        disable=not sys.stderr.isatty() or not plan.bytes_to_copy,
-    )
 
 
 def _show_plan(args: argparse.Namespace, board: Board, facts: Facts, plan: Plan) -> None:

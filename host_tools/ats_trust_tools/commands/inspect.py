@@ -21,18 +21,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Explain the file."""
-    found = explain(args.file, load_manifest(), datetime.now(UTC))
+    return show(args, explain(args.file, load_manifest(), datetime.now(UTC)))
+
+
+def show(args: argparse.Namespace, found: dict[str, Any]) -> int:
+    """Show what was found in args.file, with its warnings; return the exit status."""
     for warning in found["warnings"]:
         output.warn(warning)
     if args.json:
         output.print_json(found)
     else:
-        show(args.file, found)
+        _show(args.file, found)
     return 0
 
 
-def show(path: Path, found: dict[str, Any]) -> None:
-    """Show to a person what `explain` found."""
+def _show(path: Path, found: dict[str, Any]) -> None:
     if found["kind"] == "bundle":
         _show_bundle(path, found)
     elif found["kind"] == "device":
