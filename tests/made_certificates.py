@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from shell import Shell
+
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 CURVES = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1(), "P-521": ec.SECP521R1()}
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -111,3 +113,14 @@ def device(kind: str = "RSA 2048", **more: object) -> Made:
     ca = certificate("AWS IoT stand-in", kind="P-256", number=99)
     options: dict[str, object] = {"ca": False, "kind": kind, "number": 7, "issuer": ca, **more}
     return certificate("AWS IoT Certificate", **options)  # type: ignore[arg-type]  # passed on
+
+
+def make_device_file(shell: Shell, host: str) -> None:
+    """Make device.bin for this endpoint from two PEM files beside it, as a user does."""
+    made = device("P-256")
+    shell.path("cert.pem").write_bytes(made.pem)
+    shell.path("key.pem").write_bytes(made.key_bytes())
+    shell.ok(
+        f"device create --endpoint {host} --client-id sensor-1 --cert cert.pem --key key.pem "
+        "-o device.bin"
+    )

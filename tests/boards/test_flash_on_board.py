@@ -4,7 +4,7 @@ from pathlib import Path
 
 from emulated_board import EmulatedBoard
 
-from made_certificates import device
+from made_certificates import make_device_file
 from shell import Shell
 
 HOST = "a1b2c3d4e5f6g7-ats.iot.eu-central-1.amazonaws.com"
@@ -18,13 +18,7 @@ with open("/big", "wb") as file:
 def test_flash(empty_board: EmulatedBoard, tmp_path: Path) -> None:
     """From two PEM files to a board that has all it needs and has shown that it fails closed."""
     shell = Shell(tmp_path)
-    made = device("P-256")
-    shell.path("cert.pem").write_bytes(made.pem)
-    shell.path("key.pem").write_bytes(made.key_bytes())
-    shell.ok(
-        f"device create --endpoint {HOST} --client-id sensor-1 --cert cert.pem --key key.pem "
-        "-o device.bin"
-    )
+    make_device_file(shell, HOST)
     flash = f"flash --port {empty_board.port} --board RPI_PICO_W --mpy"
     empty_board.execute(_FILL)
     assert "bytes free and this takes" in shell.refused(flash)

@@ -21,7 +21,7 @@ from ats_trust_tools.flash_plan import make_plan, sha256, why_not, why_not_these
 from ats_trust_tools.installation import board_files
 from board_disk import Disk
 from interpreters import MicroPython
-from made_certificates import device
+from made_certificates import make_device_file
 from shell import Shell
 from unix_board import UnixBoard
 
@@ -59,13 +59,7 @@ def board(newest_micropython: MicroPython, disk: Disk) -> Iterator[UnixBoard]:
 def shell(tmp_path: Path) -> Shell:
     """A shell in a folder with a device file and its two PEM files."""
     shell = Shell(tmp_path)
-    made = device("P-256")
-    shell.path("cert.pem").write_bytes(made.pem)
-    shell.path("key.pem").write_bytes(made.key_bytes())
-    shell.ok(
-        f"device create --endpoint {HOST} --client-id sensor-1 --cert cert.pem --key key.pem "
-        "-o device.bin"
-    )
+    make_device_file(shell, HOST)
     return shell
 
 
