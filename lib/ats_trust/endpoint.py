@@ -85,20 +85,29 @@ def _checked(host):
         octets = host.encode()
     except UnicodeError:
         octets = b"?"
+    why = oddity(octets)
+    if why:
+        _refuse(host, why)
+    return host.lower()
+
+
+def oddity(octets):
+    """Return what keeps these bytes from being a DNS name, or "" when they are one.
+
+    The preferred syntax of RFC 1034, 3.5, letters of both cases; and no IPv4 address.
+    """
     for octet in octets:
         # Octets, since MicroPython keeps each character that it hands out for ever (2 KB in all),
         # and before lower(), which turns the Kelvin sign into a letter.
         if octet not in (45, 46) and not 48 <= octet <= 57 and not 97 <= octet | 32 <= 122:
-            _refuse(host, "has a character that a host name can not have")
-    for label in host.split("."):
+            return "has a character that a host name can not have"
+    for label in octets.split(b"."):
         if not label:
-            _refuse(host, "has an empty label (a dot too many)")
-        if len(label) > 63 or len(host) > 253 or label.startswith("-") or label.endswith("-"):
-            _refuse(host, "is too long, or has a hyphen at the end of a label")
+            return "has an empty label (a dot too many)"
+        if len(label) > 63 or len(octets) > 253 or label[0] == 45 or label[-1] == 45:
+            return "is too long, or has a hyphen at the end of a label"
     # The last label decides: an IPv4 address ends in a number, a top-level domain is none.
-    if label.isdigit():
-        _refuse(host, "is an IP address: a certificate is checked against a name")
-    return host.lower()
+    return "is an IP address: a certificate is checked against a name" if label.isdigit() else ""
 
 
 def _refuse(host, why):

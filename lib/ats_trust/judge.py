@@ -4,21 +4,27 @@ Rules kept here:
 - A chain must end in the very anchor that was loaded for it, byte for byte. Anything else is left
   for Mbed TLS to refuse and noted for the explanation, and refused here as well at the leaf.
 - Judging only ever adds refusals. Mbed TLS has checked signatures, validity, CA marks, path
-  length and usage by then; what it leaves out is the host name by subjectAltName alone (it falls
-  back to the common name) and name constraints that are not critical. Validity, keys, signature
-  algorithms and usage are looked at again so that the refusal can say which of them it was.
+  length and usage by then; docs/judge.md lists what it lets through and is refused here. Validity,
+  keys, signature algorithms and usage are looked at again so that the refusal can say which of
+  them it was.
+- Anchors are exempt from the rules of form: they are trusted for their name and key, and roots in
+  use break these rules (serial 0, signed with SHA-1).
 - Certificates come from the anchor down to the leaf, none may be kept: Mbed TLS owns the bytes.
 """
 
 import hashlib
 
 from .bundle import name_key
+from .der import const, fail, integer
+from .endpoint import oddity
 from .errors import ConfigError, PeerRejected
 from .preflight import date
 from .x509 import Certificate
 
 _SERVER_AUTH = b"\x2b\x06\x01\x05\x05\x07\x03\x01"
 _ANY_USAGE = b"\x55\x1d\x25\x00"
+# Certificates below the anchor: AWS IoT Core takes chains of five for a custom domain.
+_LONGEST = const(5)
 
 
 class Judge:
@@ -46,6 +52,7 @@ class Judge:
         self._pinned = not pins
         self._anchored = False
         self._constraints = []
+        self._issuer_key = None  # The key identifier of the certificate above.
 
     def see(self, data, depth):
         """Look at the certificate at this depth; raises PeerRejected or der.DerError to refuse.
@@ -83,42 +90,76 @@ class Judge:
         ):
             if wrong:
                 _reject(code, "%s: %s, the clock says %s" % (who, date(limit), date(self.now)))
+        above = self._issuer_key
+        self._issuer_key, stated = certificate.key_identifiers()
         if first:
+            if depth > _LONGEST:
+                _reject("chain_too_long", "%d certificates below the root" % depth)
             return
         if not certificate.algorithm:
             _reject("weak_signature", who)
         if not certificate.has_strong_key():
             _reject("weak_key", who)
+        self._form(certificate, who)
+        if above and stated and above != stated:
+            _reject("bad_certificate", who + " states another key of its issuer")
         purposes = certificate.extended_key_usage()
         if purposes is not None and _SERVER_AUTH not in purposes and _ANY_USAGE not in purposes:
             _reject("wrong_usage", who + " is not for servers")
+        usage = certificate.key_usage()
         if depth:
             # Mbed TLS takes some malformed marks for one.
-            if not certificate.is_ca():
+            if not certificate.is_ca() or usage is not None and not usage & 0x04:
                 _reject("bad_intermediate", who + " is no CA")
             constraints = certificate.dns_constraints()
             if constraints:
+                for tree in constraints[0] + constraints[1]:
+                    if tree and oddity(tree[tree[:1] == b"." :]):
+                        fail("name constraints")  # It would match nothing, and exclude nothing.
                 self._constraints.append(constraints)
             return
-        usage = certificate.key_usage()
         if usage is not None and not usage & 0x80:
             _reject("wrong_usage", "its key may not sign a handshake")
+        if certificate.is_ca() is not False or usage is not None and usage & 0x04:
+            _reject("leaf_is_ca", "the server's certificate may sign others")
         self._name(certificate)
         self.accepted = True
+
+    def _form(self, certificate, who):
+        """RFC 5280, 4.1 and 4.2, where Mbed TLS is silent."""
+        subject = certificate.subject
+        critical = certificate.critical
+        if certificate.version != 3:
+            _reject("bad_certificate", who + " is not of version 3")
+        # One of 20 octets, of which the first bit is the sign.
+        if not 0 < integer(certificate.data, *certificate.serial)[0] < 1 << 159:
+            _reject("bad_certificate", who + " has an odd serial number")
+        # 14 and 35, the two key identifiers, never are; 17, subjectAltName, is without a subject.
+        if 14 in critical or 35 in critical or subject[1] - subject[0] < 3 and 17 not in critical:
+            _reject(
+                "bad_certificate", who + " has a mark 'critical' where none belongs, or lacks it"
+            )
+        if not certificate.has_plain_subject():
+            _reject("odd_name", who + " has a subject of odd strings")
 
     def _name(self, certificate):
         names = certificate.dns_names()
         if not names:
             _reject("name_not_in_san", "the certificate names no host in subjectAltName")
         names = [name.lower() for name in names]
+        for name in names:
+            # RFC 9525, 6.3: a wildcard is the whole first label; two labels at least follow it.
+            wild = name[:2] == b"*."
+            why = oddity(name[2 * wild :]) or wild and b"." not in name[2:] and "is too wide"
+            if why:
+                _reject("odd_name", _shown(name) + " " + why)
         host = self.host.encode()
         parent = host[host.find(b".") :]  # With its leading dot.
         for name in names:
-            # RFC 9525, 6.3: a wildcard is the whole first label; two labels at least follow it.
-            if name == host or name[:1] == b"*" and name[1:] == parent and parent.count(b".") > 1:
+            if name == host or name[:1] == b"*" and name[1:] == parent:
                 break
         else:
-            shown = bytes([c if 32 < c < 127 else 63 for c in b",".join(names[:3])]).decode()
+            shown = b",".join(names[:3]).decode()
             _reject(
                 "name_mismatch", "%s was asked for, the certificate is for %s" % (self.host, shown)
             )
@@ -128,6 +169,10 @@ class Judge:
                     _reject("name_constraint", "a name outside what an intermediate may vouch for")
                 if any(_within(name, tree) for tree in excluded):
                     _reject("name_constraint", "a name that an intermediate may not vouch for")
+
+
+def _shown(name):
+    return bytes([c if 32 < c < 127 else 63 for c in name[:64]]).decode()
 
 
 def _within(name, tree):

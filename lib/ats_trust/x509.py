@@ -29,7 +29,9 @@ class Certificate:
     tbs, issuer, subject, spki, signature: (start, stop) into `data`, whole elements but for
     `signature`, which is the value of the BIT STRING. algorithm: str, the signature algorithm as
     "rsa-sha256", or "" for one that is not accepted here. not_before, not_after: "YYYYMMDDHHMMSS".
-    extensions: {n: (start, stop)}, the value of each extension 2.5.29.n.
+    version: int, 3 for v3. serial: (start, stop), the whole element.
+    extensions: {n: (start, stop)}, the value of each extension 2.5.29.n; the key of any other is
+    its OID as bytes. critical: list of the keys of those that are.
     """
 
     def __init__(self, data):
@@ -43,9 +45,12 @@ class Certificate:
             fail("signature")
         self.signature = (a + 1, b)
 
+        self.version = 1
         if data[pos] == 0xA0:
-            pos = header(data, pos, end)[2]
-        pos = expect(data, pos, end, _INTEGER)[1]
+            a, pos = expect(data, pos, end, 0xA0)
+            self.version += integer(data, a, pos)[0]
+        self.serial = (pos, expect(data, pos, end, _INTEGER)[1])
+        pos = self.serial[1]
         a, b = expect(data, pos, end)
         # RFC 5280, 4.1.1.2: both statements of the algorithm are the same.
         if data[pos:b] != data[end:outer]:
@@ -58,28 +63,29 @@ class Certificate:
         self.subject = (pos, expect(data, pos, end)[1])
         pos = self.subject[1]
         self.spki = (pos, expect(data, pos, end)[1])
-        # What follows is optional: issuerUniqueID [1], subjectUniqueID [2], extensions [3].
         self.extensions = {}
+        self.critical = []
         pos = self.spki[1]
-        while pos < end:
-            tag, a, pos = header(data, pos, end)
-            if tag == 0xA3:
-                self._extend(*only(data, a, pos))
-            elif tag not in (0x81, 0x82):
-                fail("tag %d in the certificate" % tag)
+        if pos < end:  # Not issuerUniqueID or subjectUniqueID, which no CA has put in for decades.
+            self._extend(*only(data, *only(data, pos, end, 0xA3)))
 
     def _extend(self, pos, end):
         data = self.data
         while pos < end:
             a, stop = expect(data, pos, end)
             pos = stop
-            b, a = expect(data, a, stop, _OID)
-            if a - b == 3 and data[b] == 0x55 and data[b + 1] == 0x1D:
-                if a < stop and data[a] == _BOOLEAN:
-                    a = header(data, a, stop)[2]
-                if data[b + 2] in self.extensions:
-                    fail("the same extension twice")
-                self.extensions[data[b + 2]] = only(data, a, stop, _OCTET_STRING)
+            key, a = octets(data, a, stop)
+            if key[:2] == b"\x55\x1d" and len(key) == 3:
+                key = key[2]
+            if a < stop and data[a] == _BOOLEAN:
+                mark, a = octets(data, a, stop, _BOOLEAN)
+                if mark == b"\xff":
+                    self.critical.append(key)
+                elif mark != b"\x00":  # Not DER either, as it is the default, but harmless.
+                    fail("boolean")
+            if key in self.extensions:
+                fail("the same extension twice")
+            self.extensions[key] = only(data, a, stop, _OCTET_STRING)
 
     def _inside(self, number, tag=0x30):
         """Return (start, stop) of what the extension 2.5.29.`number` consists of, or None."""
@@ -87,9 +93,15 @@ class Certificate:
         return span and only(self.data, span[0], span[1], tag)
 
     def is_ca(self):
-        """Whether basicConstraints says that this certificate may sign others."""
+        """Whether basicConstraints says that this certificate may sign others.
+
+        None where it says anything but a plain yes or no.
+        """
         pos, stop = self._inside(19) or (0, 0)
-        return self.data[pos : min(pos + 3, stop)] == b"\x01\x01\xff"
+        if self.data[pos : min(pos + 3, stop)] == b"\x01\x01\xff":
+            return True
+        # An explicit FALSE is not DER, but harmless.
+        return None if bytes(self.data[pos:stop]) not in (b"", b"\x01\x01\x00") else False
 
     def key_usage(self):
         """Return keyUsage's first octet (0x80 digitalSignature, 0x04 keyCertSign), or None."""
@@ -133,18 +145,46 @@ class Certificate:
             while sub < pos:
                 a, sub = expect(self.data, sub, pos)
                 kind, a, b = header(self.data, a, sub)
+                if b != sub:  # minimum or maximum, of which RFC 5280 knows only the defaults.
+                    fail("name constraints")
                 if kind == 0x82:
                     trees[tag & 1].append(bytes(self.data[a:b]))
         return trees if trees[0] or trees[1] else None
+
+    def key_identifiers(self):
+        """Return (subjectKeyIdentifier, that of the issuer as stated here), bytes or None."""
+        own = self._inside(14, _OCTET_STRING)
+        above = self._inside(35)
+        above = above and self._values(above, 0x80)
+        return own and bytes(self.data[own[0] : own[1]]), above[0] if above else None
+
+    def has_plain_subject(self):
+        """Whether the subject is of UTF8String, PrintableString and IA5String, without a NUL."""
+        data = self.data
+        pos, end = expect(data, *self.subject)
+        while pos < end:
+            a, pos = expect(data, pos, end, 0x31)
+            while a < pos:
+                b, a = expect(data, a, pos)
+                tag, start, stop = header(data, expect(data, b, a, _OID)[1], a)
+                if tag not in b"\x0c\x13\x16" or 0 in bytes(data[start:stop]) or stop != a:
+                    return False
+        return True
 
     def key(self):
         """Return the public key as `key` gives it."""
         return key(self.data, *self.spki)
 
     def has_strong_key(self):
-        """Whether the key is RSA of 2,048 bits or more, or on P-256, P-384 or P-521."""
+        """Whether the key is RSA of 2,048 bits or more, or on P-256, P-384 or P-521.
+
+        An RSA modulus and exponent are odd, the latter above 1 (RFC 8017, 3.1); a point is not
+        compressed (RFC 5480, 2.2). That it is on its curve is for Mbed TLS to check.
+        """
         found = self.key()
-        return found[1] >> 2047 > 0 if found[0] == "rsa" else bool(found[0])
+        if found[0] == "rsa":
+            return found[1] >> 2047 > 0 and found[1] & found[2] & 1 > 0 and found[2] > 1
+        return found[0] != "" and found[1][:1] == b"\x04"
 
 
 def key(data, start, stop):

@@ -96,6 +96,54 @@ def certificate_for(key_part):
     return sequence(sequence(integer(1), element(OCTET_STRING, key_part)), sequence())
 
 
+def name(value):
+    """A distinguished name of a common name alone. value: the whole element of its string."""
+    return sequence(element(0x31, sequence(b"\x06\x03\x55\x04\x03", value)))
+
+
+_ALGORITHM = sequence(b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02")
+_NAME = name(element(0x0C, b"test"))
+_KEY = sequence(
+    sequence(RSA_ENCRYPTION), element(0x03, b"\x00", sequence(integer(15), integer(3)))
+)
+
+
+def certificate(
+    *rest,
+    version=2,
+    serial=b"\x02\x01\x01",
+    algorithm=_ALGORITHM,
+    outer=None,
+    subject=_NAME,
+    key=_KEY,
+    sign=b"\x00\x01",
+):
+    """A certificate with these elements after its key; version None: none is stated."""
+    return sequence(
+        sequence(
+            element(0xA0, integer(version)) if version is not None else b"",
+            serial,
+            algorithm,
+            _NAME,
+            sequence(moment("20240101000000"), moment("20991231235959")),
+            subject,
+            key,
+            *rest,
+        ),
+        outer or algorithm,
+        element(0x03, sign),
+    )
+
+
+def extensions(*them):
+    """The element [3] with extensions: (OID, or n of 2.5.29.n; value; BOOLEAN if it is stated)."""
+    made = []
+    for key, value, *critical in them:
+        oid = bytes((0x55, 0x1D, key)) if isinstance(key, int) else key
+        made.append(sequence(element(0x06, oid), *critical, element(OCTET_STRING, value)))
+    return element(0xA3, sequence(*made))
+
+
 def trimmed(certificate):
     """The trust anchor that a bundle holds for this certificate."""
     found = x509.Certificate(certificate)

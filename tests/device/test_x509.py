@@ -5,7 +5,17 @@ import unittest
 import data_chains as chains
 import data_roots as roots
 import data_signatures as signed
-from _made import RSA_ENCRYPTION, element, integer, moment, refusal, sequence, trimmed
+from _made import (
+    RSA_ENCRYPTION,
+    certificate,
+    element,
+    extensions,
+    integer,
+    name,
+    refusal,
+    sequence,
+    trimmed,
+)
 
 from ats_trust import der
 from ats_trust.x509 import Certificate
@@ -17,46 +27,13 @@ _BASIC_CONSTRAINTS = 19
 _NAME_CONSTRAINTS = 30
 _EXTENDED_KEY_USAGE = 37
 
-_ALGORITHM = sequence(b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02")
-_NAME = sequence(element(0x31, sequence(b"\x06\x03\x55\x04\x03", element(0x0C, b"test"))))
-_KEY = sequence(
-    sequence(RSA_ENCRYPTION), element(0x03, b"\x00", sequence(integer(15), integer(3)))
-)
-
 
 def _all(module):
     return [(name, getattr(module, name)) for name in sorted(dir(module)) if name.isupper()]
 
 
-def _certificate(*rest, version=2, algorithm=_ALGORITHM, outer=None, key=_KEY, sign=b"\x00\x01"):
-    """A certificate with these elements after its key; version None: none is stated."""
-    return sequence(
-        sequence(
-            element(0xA0, integer(version)) if version is not None else b"",
-            integer(1),
-            algorithm,
-            _NAME,
-            sequence(moment("20240101000000"), moment("20991231235959")),
-            _NAME,
-            key,
-            *rest,
-        ),
-        outer or algorithm,
-        element(0x03, sign),
-    )
-
-
-def _extensions(*pairs, critical=b""):
-    """The element [3] with these (n of the OID 2.5.29.n, value) extensions."""
-    made = [
-        sequence(element(0x06, bytes((0x55, 0x1D, number))), critical, element(0x04, value))
-        for number, value in pairs
-    ]
-    return element(0xA3, sequence(*made))
-
-
-def _with(number, value, **options):
-    return Certificate(_certificate(_extensions((number, value), **options)))
+def _with(number, value, critical=b""):
+    return Certificate(certificate(extensions((number, value, critical))))
 
 
 class TestFields(unittest.TestCase):
@@ -86,11 +63,11 @@ class TestFields(unittest.TestCase):
                 data[found.issuer[0] : found.issuer[1]], data[found.subject[0] : found.subject[1]]
             )
 
-    def test_every_certificate(self):
+    def test_everycertificate(self):
         """The fields of each test certificate stand in it in order and fill it."""
         for module in (roots, chains):
-            for name, data in _all(module):
-                with self.subTest(name=name):
+            for which, data in _all(module):
+                with self.subTest(name=which):
                     found = Certificate(data)
                     self.assertLess(found.tbs[0], found.issuer[0])
                     self.assertLess(found.issuer[1], found.subject[0])
@@ -128,11 +105,13 @@ class TestFields(unittest.TestCase):
             self.assertIsNone(found.dns_names())
 
     def test_unique_identifiers(self):
-        """issuerUniqueID and subjectUniqueID are passed over; another element is refused."""
-        found = Certificate(_certificate(element(0x81, b"\x00x"), element(0x82, b"\x00y")))
-        self.assertEqual(found.extensions, {})
-        refusal(self, der.DerError, "malformed", Certificate, _certificate(element(0x83, b"")))
-        refusal(self, der.DerError, "malformed", Certificate, _certificate(integer(5)))
+        """issuerUniqueID, subjectUniqueID and anything else than extensions are refused."""
+        self.assertEqual(Certificate(certificate()).extensions, {})
+        for rest in (element(0x81, b"\x00x"), element(0x82, b"\x00y"), integer(5)):
+            for made in (certificate(rest), certificate(rest, extensions())):
+                refusal(self, der.DerError, "malformed", Certificate, made)
+        twice = certificate(extensions(), extensions())
+        refusal(self, der.DerError, "malformed", Certificate, twice)
 
     def test_algorithms(self):
         """SHA-256 and better with RSA or ECDSA have names; all else, SHA-1 too, has none."""
@@ -149,18 +128,18 @@ class TestFields(unittest.TestCase):
             algorithm = sequence(
                 b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01" + bytes([last]) + b"\x05\x00"
             )
-            self.assertEqual(Certificate(_certificate(algorithm=algorithm)).algorithm, expected)
+            self.assertEqual(Certificate(certificate(algorithm=algorithm)).algorithm, expected)
 
     def test_two_algorithms(self):
         """Inside and outside of the signed part the same algorithm has to stand."""
         other = sequence(b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x03")
-        refusal(self, der.DerError, "malformed", Certificate, _certificate(outer=other))
+        refusal(self, der.DerError, "malformed", Certificate, certificate(outer=other))
 
     def test_signature_bits(self):
         """A signature that is no whole number of octets is refused; an empty one is read."""
-        refusal(self, der.DerError, "malformed", Certificate, _certificate(sign=b""))
-        refusal(self, der.DerError, "malformed", Certificate, _certificate(sign=b"\x01\x80"))
-        found = Certificate(_certificate(sign=b"\x00"))
+        refusal(self, der.DerError, "malformed", Certificate, certificate(sign=b""))
+        refusal(self, der.DerError, "malformed", Certificate, certificate(sign=b"\x01\x80"))
+        found = Certificate(certificate(sign=b"\x00"))
         self.assertEqual(found.signature[0], found.signature[1])
 
 
@@ -201,7 +180,7 @@ class TestKeys(unittest.TestCase):
             ),
         ):
             with self.subTest(key=key):
-                found = Certificate(_certificate(key=key))
+                found = Certificate(certificate(key=key))
                 refusal(self, der.DerError, "malformed", found.key)
 
 
@@ -257,30 +236,74 @@ class TestExtensions(unittest.TestCase):
         refusal(self, der.DerError, "malformed", found.dns_constraints)
 
     def test_ca(self):
-        """Only a basicConstraints that says so by DER's TRUE makes a CA."""
+        """Only DER's TRUE makes a CA; what is neither that nor a plain no is None."""
         for value, expected in (
             (sequence(), False),
-            (sequence(integer(0)), False),
+            (sequence(integer(0)), None),
             (sequence(element(0x01, b"\xff")), True),
             (sequence(element(0x01, b"\xff"), integer(0)), True),
             (sequence(element(0x01, b"\x00")), False),
-            (sequence(element(0x01, b"\x01")), False),
-            (sequence(element(0x01, b"")), False),
-            (sequence(element(0x01, b"\xff\xff")), False),
+            (sequence(element(0x01, b"\x01")), None),
+            (sequence(element(0x01, b"\x00"), integer(0)), None),
+            (sequence(element(0x01, b"")), None),
+            (sequence(element(0x01, b"\xff\xff")), None),
         ):
-            self.assertIs(_with(_BASIC_CONSTRAINTS, value).is_ca(), expected)
+            self.assertIs(_with(_BASIC_CONSTRAINTS, value).is_ca(), expected, value)
 
     def test_critical(self):
         """An extension is found whether it is critical or not, stated or by default."""
         for critical in (b"", b"\x01\x01\xff", b"\x01\x01\x00"):
             found = _with(_KEY_USAGE, element(0x03, b"\x07\x80"), critical=critical)
             self.assertEqual(found.key_usage(), 0x80)
+            self.assertEqual(found.critical, [_KEY_USAGE] if critical[-1:] == b"\xff" else [])
+        for critical in (b"\x01\x01\x01", b"\x01\x00", b"\x01\x02\xff\xff"):
+            bad = certificate(extensions((_KEY_USAGE, element(0x03, b"\x07\x80"), critical)))
+            refusal(self, der.DerError, "malformed", Certificate, bad)
 
     def test_twice(self):
         """The same extension twice is refused, whichever of them was meant."""
         pair = (_KEY_USAGE, element(0x03, b"\x07\x80"))
-        bad = _certificate(_extensions(pair, pair))
-        refusal(self, der.DerError, "malformed", Certificate, bad)
+        other = (b"\x2b\x06\x01\x05\x05\x07\x01\x01", sequence())
+        for one in (pair, other):
+            bad = certificate(extensions(pair, other, one))
+            refusal(self, der.DerError, "malformed", Certificate, bad)
+
+    def test_key_identifiers(self):
+        """Those of the certificate and of its issuer; of the latter only the keyIdentifier."""
+        made = certificate(
+            extensions(
+                (14, element(0x04, b"own")),
+                (35, sequence(element(0x80, b"above"), element(0x82, b"\x05"))),
+            )
+        )
+        self.assertEqual(Certificate(made).key_identifiers(), (b"own", b"above"))
+        self.assertEqual(
+            _with(35, sequence(element(0x82, b"\x05"))).key_identifiers(), (None, None)
+        )
+        self.assertEqual(_with(35, sequence()).key_identifiers(), (None, None))
+        refusal(self, der.DerError, "malformed", _with(14, b"own").key_identifiers)
+
+    def test_subject(self):
+        """A plain subject has three string types and no NUL."""
+        for tag, text, plain in (
+            (0x0C, b"test", True),
+            (0x13, b"test", True),
+            (0x16, b"test", True),
+            (0x0C, b"", True),
+            (0x0C, b"te\x00st", False),
+            (0x14, b"test", False),  # TeletexString
+            (0x1E, b"t", False),  # BMPString
+            (0x1C, b"t", False),  # UniversalString
+            (0x03, b"\x00t", False),  # BIT STRING, which Mbed TLS takes in a name.
+        ):
+            found = Certificate(certificate(subject=name(element(tag, text))))
+            self.assertIs(found.has_plain_subject(), plain, (tag, text))
+        self.assertTrue(Certificate(certificate(subject=sequence())).has_plain_subject())
+        part = sequence(b"\x06\x03\x55\x04\x03", element(0x0C, b"a"))
+        both = sequence(
+            element(0x31, part, sequence(b"\x06\x03\x55\x04\x0a", element(0x1E, b"b")))
+        )
+        self.assertFalse(Certificate(certificate(subject=both)).has_plain_subject())
 
     def test_malformed(self):
         """Extensions of another shape than theirs are refused when they are asked for."""
@@ -298,7 +321,7 @@ class TestExtensions(unittest.TestCase):
 
     def test_extensions_must_fill_their_element(self):
         """Bytes after the list of extensions are refused."""
-        bad = _certificate(element(0xA3, sequence(), b"\x00"))
+        bad = certificate(element(0xA3, sequence(), b"\x00"))
         refusal(self, der.DerError, "malformed", Certificate, bad)
 
 
