@@ -100,9 +100,7 @@ class Judge:
             _reject("weak_signature", who)
         if not certificate.has_strong_key():
             _reject("weak_key", who)
-        self._form(certificate, who)
-        if above and stated and above != stated:
-            _reject("bad_certificate", who + " states another key of its issuer")
+        self._form(certificate, who, above and stated and above != stated)
         purposes = certificate.extended_key_usage()
         if purposes is not None and _SERVER_AUTH not in purposes and _ANY_USAGE not in purposes:
             _reject("wrong_usage", who + " is not for servers")
@@ -125,20 +123,21 @@ class Judge:
         self._name(certificate)
         self.accepted = True
 
-    def _form(self, certificate, who):
-        """RFC 5280, 4.1 and 4.2, where Mbed TLS is silent."""
-        subject = certificate.subject
+    def _form(self, certificate, who, torn):
+        """RFC 5280, 4.1 and 4.2, where Mbed TLS is silent. torn: key identifiers differ."""
+        a, b = certificate.subject
         critical = certificate.critical
+        wrong = torn and "key identifier of its issuer"
         if certificate.version != 3:
-            _reject("bad_certificate", who + " is not of version 3")
-        # One of 20 octets, of which the first bit is the sign.
-        if not 0 < integer(certificate.data, *certificate.serial)[0] < 1 << 159:
-            _reject("bad_certificate", who + " has an odd serial number")
-        # 14 and 35, the two key identifiers, never are; 17, subjectAltName, is without a subject.
-        if 14 in critical or 35 in critical or subject[1] - subject[0] < 3 and 17 not in critical:
-            _reject(
-                "bad_certificate", who + " has a mark 'critical' where none belongs, or lacks it"
-            )
+            wrong = "version"
+        # In 20 octets, of which the first bit is the sign.
+        elif not 0 < integer(certificate.data, *certificate.serial)[0] < 1 << 159:
+            wrong = "serial number"
+        # 14 and 35, the key identifiers, never are; 17, subjectAltName, is if no subject is there.
+        elif 14 in critical or 35 in critical or b - a < 3 and 17 not in critical:
+            wrong = "mark 'critical'"
+        if wrong:
+            _reject("bad_certificate", who + " has a wrong " + wrong)
         if not certificate.has_plain_subject():
             _reject("odd_name", who + " has a subject of odd strings")
 
