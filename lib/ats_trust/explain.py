@@ -110,8 +110,16 @@ def explain(error, flight, judge, refusals, context):
         if code in (-0x2562, -0x2080):
             kind = "unsupported_extension"
             detail += ": critical name constraints, or another critical extension"
+        elif high in (0x2300, 0x2600):  # RSA-PSS; an algorithm that it does not know.
+            kind = "weak_signature"
+        elif high == 0x2580:
+            kind = "bad_certificate"
+            detail = "an unknown version"
         elif 0x2080 <= high <= 0x2F80:  # Of its X.509 module.
             kind = "malformed"
+        elif high in (0x3A00, 0x3B00, 0x3C80, 0x4C80, 0x4E80):
+            # Of its modules for keys: curve, numbers or kind; a point off its curve.
+            kind = "weak_key"
     else:
         kind, detail = _untrusted(flight.chain, judge.links, context, scarce)
         if kind == "heap":
