@@ -68,6 +68,8 @@ class _Report:
         except Exception as error:
             self._verdict(error)
             return False
+        from .stream import close
+
         counted = _Counted(raw)
         error = None
         try:
@@ -78,6 +80,8 @@ class _Report:
         except Exception as caught:
             error = caught
             self._verdict(error)
+        finally:
+            close(counted)
         self._say("bytes", "%d sent, %d received" % (counted.sent, counted.received))
         if not error:
             self._say("note", "a server may still turn the device away when MQTT begins")
