@@ -285,9 +285,7 @@ def _tlslite_pair(chain: Chain) -> tuple[list[Any], Any]:
         if position == 0:
             # Only what picks the suite is needed of the leaf, and it may be unreadable.
             certificate.parseBinary(chain.whole_leaf)
-            certificate.bytes = bytearray(der)
-        else:
-            certificate.parseBinary(der)
+        certificate.bytes = bytearray(der)
         certificates.append(certificate)
     return certificates, parsePEMKey(private_key_pem(chain.key).decode(), private=True)
 
