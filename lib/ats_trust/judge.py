@@ -100,9 +100,22 @@ class Judge:
             _reject("weak_signature", who)
         if not certificate.has_strong_key():
             _reject("weak_key", who)
-        self._form(certificate, who)
-        if above and stated and above != stated:
-            _reject("bad_certificate", who + " states another key of its issuer")
+        # RFC 5280, 4.1 and 4.2, where Mbed TLS is silent.
+        a, b = certificate.subject
+        critical = certificate.critical
+        wrong = above and stated and above != stated and "key identifier of its issuer"
+        if certificate.version != 3:
+            wrong = "version"
+        # In 20 octets, of which the first bit is the sign.
+        elif not 0 < integer(data, *certificate.serial)[0] < 1 << 159:
+            wrong = "serial number"
+        # 14 and 35, the key identifiers, never are; 17, subjectAltName, is if no subject is there.
+        elif 14 in critical or 35 in critical or b - a < 3 and 17 not in critical:
+            wrong = "mark 'critical'"
+        if wrong:
+            _reject("bad_certificate", who + " has a wrong " + wrong)
+        if not certificate.has_plain_subject():
+            _reject("odd_name", who + " has a subject of odd strings")
         purposes = certificate.extended_key_usage()
         if purposes is not None and _SERVER_AUTH not in purposes and _ANY_USAGE not in purposes:
             _reject("wrong_usage", who + " is not for servers")
@@ -125,23 +138,6 @@ class Judge:
         self._name(certificate)
         self.accepted = True
 
-    def _form(self, certificate, who):
-        """RFC 5280, 4.1 and 4.2, where Mbed TLS is silent."""
-        subject = certificate.subject
-        critical = certificate.critical
-        if certificate.version != 3:
-            _reject("bad_certificate", who + " is not of version 3")
-        # One of 20 octets, of which the first bit is the sign.
-        if not 0 < integer(certificate.data, *certificate.serial)[0] < 1 << 159:
-            _reject("bad_certificate", who + " has an odd serial number")
-        # 14 and 35, the two key identifiers, never are; 17, subjectAltName, is without a subject.
-        if 14 in critical or 35 in critical or subject[1] - subject[0] < 3 and 17 not in critical:
-            _reject(
-                "bad_certificate", who + " has a mark 'critical' where none belongs, or lacks it"
-            )
-        if not certificate.has_plain_subject():
-            _reject("odd_name", who + " has a subject of odd strings")
-
     def _name(self, certificate):
         names = certificate.dns_names()
         if not names:
@@ -152,7 +148,8 @@ class Judge:
             wild = name[:2] == b"*."
             why = oddity(name[2 * wild :]) or wild and b"." not in name[2:] and "is too wide"
             if why:
-                _reject("odd_name", _shown(name) + " " + why)
+                shown = bytes([c if 32 < c < 127 else 63 for c in name[:64]]).decode()
+                _reject("odd_name", shown + " " + why)
         host = self.host.encode()
         parent = host[host.find(b".") :]  # With its leading dot.
         for name in names:
@@ -169,10 +166,6 @@ class Judge:
                     _reject("name_constraint", "a name outside what an intermediate may vouch for")
                 if any(_within(name, tree) for tree in excluded):
                     _reject("name_constraint", "a name that an intermediate may not vouch for")
-
-
-def _shown(name):
-    return bytes([c if 32 < c < 127 else 63 for c in name[:64]]).decode()
 
 
 def _within(name, tree):

@@ -74,15 +74,17 @@ class Certificate:
         while pos < end:
             a, stop = expect(data, pos, end)
             pos = stop
-            key, a = octets(data, a, stop)
-            if key[:2] == b"\x55\x1d" and len(key) == 3:
-                key = key[2]
+            b, a = expect(data, a, stop, _OID)
+            key = data[b + 2] if a - b == 3 and data[b] == 0x55 else 0
+            if not key or data[b + 1] != 0x1D:
+                key = bytes(data[b:a])
             if a < stop and data[a] == _BOOLEAN:
-                mark, a = octets(data, a, stop, _BOOLEAN)
-                if mark == b"\xff":
-                    self.critical.append(key)
-                elif mark != b"\x00":  # Not DER either, as it is the default, but harmless.
+                b, a = expect(data, a, stop, _BOOLEAN)
+                # An explicit FALSE is not DER either, as it is the default, but harmless.
+                if a - b != 1 or data[b] not in (0, 255):
                     fail("boolean")
+                if data[b]:
+                    self.critical.append(key)
             if key in self.extensions:
                 fail("the same extension twice")
             self.extensions[key] = only(data, a, stop, _OCTET_STRING)
