@@ -11,6 +11,7 @@ _HOMES = {
     "load_device": "credentials",
     "set_clock": "clock",
     "selftest": "self_test",
+    "diagnose": "diagnosis",
 }
 
 

@@ -5,16 +5,21 @@ release, and one of them stands for a wrong root, a missing intermediate and lac
 Rule: a lack of memory is never reported as the server's fault.
 """
 
-from .bundle import name_keys
+from .bundle import LEAF_RSA, name_keys
+from .endpoint import ROLE_LEGACY
 from .errors import ClientRefused, HeapError, PeerRejected, TrustError
 from .x509 import Certificate, key
 
+# The bundle.name_key of VeriSign Class 3 Public Primary Certification Authority - G5, the root of
+# AWS's legacy endpoints.
+_VERISIGN = b"\x9e\xbb\x48\xdd\xf9\xe4\x15\x5f"
 
-def explain(error, flight, judge, refusals, find):
+
+def explain(error, flight, judge, refusals, context):
     """Return the error to raise for a handshake that ended in `error`.
 
     error: the exception. flight: the Flight. judge: the Judge. refusals: list of exceptions that
-    the verify_callback refused with. find: callable, bytes of name keys -> list of anchors.
+    the verify_callback refused with. context: the TrustedContext.
     A TrustError, or an OSError if the network failed before the server was found wanting.
     """
     stage = "handshake" if judge.accepted else "certificate" if flight.chain else "hello"
@@ -78,10 +83,20 @@ def explain(error, flight, judge, refusals, find):
     elif flight.not_tls:
         kind = "not_tls"
         detail = "it began with " + repr(flight.not_tls)
+        if flight.not_tls[:4].upper() in (b"HTTP", b"<HTM", b"<!DO"):
+            detail = "a web server answered, as of a captive portal or proxy: " + detail
     elif said:
         if alert == 80:
             return OSError(104)  # internal_error: the server's passing trouble.
         kind = {40: "no_shared_suite", 70: "no_common_version"}.get(alert, kind)
+        if alert == 40:
+            types = context._bundle.leaf_types(context._roles)
+            detail += ", offered: " + " and ".join(
+                ["RSA" if leaf == LEAF_RSA else "ECDSA" for leaf in types]
+            )
+            if len(types) == 1:
+                other = "ECDSA" if types[0] == LEAF_RSA else "RSA"
+                detail += " alone, as the bundle has no root for " + other
     elif network:
         return network
     elif flight.oversized:
@@ -90,12 +105,23 @@ def explain(error, flight, judge, refusals, find):
     elif not flight.chain:
         pass
     elif judge.lowest is None and code not in (0, -0x7680):  # That is for want of a trust anchor.
-        if high == 0x2500:
+        # Mbed TLS 3.6, x509_crt.c: a critical extension that it does not know, or can not check.
+        # Both also stand for a few that are wrongly encoded.
+        if code in (-0x2562, -0x2080):
             kind = "unsupported_extension"
+            detail += ": critical name constraints, or another critical extension"
+        elif high in (0x2300, 0x2600):  # RSA-PSS; an algorithm that it does not know.
+            kind = "weak_signature"
+        elif high == 0x2580:
+            kind = "bad_certificate"
+            detail = "an unknown version"
         elif 0x2080 <= high <= 0x2F80:  # Of its X.509 module.
             kind = "malformed"
+        elif high in (0x3A00, 0x3B00, 0x3C80, 0x4C80, 0x4E80):
+            # Of its modules for keys: curve, numbers or kind; a point off its curve.
+            kind = "weak_key"
     else:
-        kind, detail = _untrusted(flight.chain, judge.links, find, scarce)
+        kind, detail = _untrusted(flight.chain, judge.links, context, scarce)
         if kind == "heap":
             return _heap(stage)
     return PeerRejected(kind, detail, stage)
@@ -113,9 +139,9 @@ def _signed(key, link, scarce):
     return scarce if verdict is None else verdict
 
 
-def _untrusted(chain, links, find, scarce):
+def _untrusted(chain, links, context, scarce):
     """The chain does not end in an anchor: whose fault is it? Returns code and detail."""
-    fits = find(chain)
+    fits = context._find(chain)
     forged = False
     for anchor in fits:
         anchor = Certificate(anchor)
@@ -128,12 +154,25 @@ def _untrusted(chain, links, find, scarce):
         return "bad_signature", "not by the root it names"
     # The issuer at which the way up broke off: that of the highest certificate that was reached.
     issuer = (links[0][0] if fits and links else chain)[:8]
+    issuers = [chain[at : at + 8] for at in range(0, len(chain), 16)]
     subjects = [chain[at : at + 8] for at in range(8, len(chain), 16)]
-    if issuer not in subjects and not find(issuer):
-        detail = "the issuer of a certificate was not sent (%d were)" % len(subjects)
-        return "missing_intermediate", detail
+    legacy = context._bundle.find(chain, ROLE_LEGACY) or _VERISIGN in issuers + subjects
+    if not fits and legacy:
+        return "legacy_endpoint", "its chain leads to a root of legacy endpoints"
+    if issuer not in subjects and not context._find(issuer):
+        # Not all may have been kept of a chain that is very long.
+        which = issuers.index(issuer) + 1 if issuer in issuers else 0
+        return "missing_intermediate", (
+            "certificate %d of %d names an issuer that was neither sent nor is in the bundle"
+            % (which, len(issuers))
+        )
     if not fits:
-        detail = "none of the %d issuers is in the bundle" % len(subjects)
+        detail = "none of the %d issuers is in the bundle" % len(issuers)
+        held = 0
+        for use in context._bundle.uses:
+            held |= use
+        if context._roles & ~held & ROLE_LEGACY:
+            return "legacy_endpoint", detail + ", nor a root of legacy endpoints"
         if chain == b"".join([key + key for key in subjects]):
             detail = "a self-signed certificate"
         return "unknown_issuer", detail

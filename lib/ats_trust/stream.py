@@ -132,7 +132,7 @@ class TrustedStream(io.IOBase):
                 judge = self._judge or Judge(self._context.host, "")
                 judge.ample = self._ample
                 refusals = [refusal] if refusal else []
-                self._error = explain(error, self._flight, judge, refusals, self._context._find)
+                self._error = explain(error, self._flight, judge, refusals, self._context)
             except MemoryError:
                 self._error = HeapError("heap", "after the handshake failed")
             except TrustError as worse:

@@ -6,7 +6,8 @@ import data_chains as chains
 import data_roots as roots
 from _made import trimmed
 
-from ats_trust.bundle import name_keys
+from ats_trust.bundle import LEAF_ECDSA, LEAF_RSA, name_keys
+from ats_trust.endpoint import ROLE_ATS, ROLE_LEGACY
 from ats_trust.errors import PeerRejected
 from ats_trust.explain import explain
 from ats_trust.judge import Judge
@@ -57,10 +58,27 @@ def judge_of(*certificates, accepted=False, ample=None):
     return judge
 
 
-def find_of(*anchors):
-    """Bundle.find of a bundle with these anchors."""
+class Anchored:
+    """What `explain` asks of a TrustedContext, and of its bundle, with these anchors."""
 
-    def find(chain):
+    def __init__(self, *anchors, roles=ROLE_ATS, legacy=(), types=(LEAF_RSA, LEAF_ECDSA)):
+        self._anchors = anchors
+        self._legacy = legacy
+        self._types = types
+        self._roles = roles
+        self._bundle = self
+        self.uses = bytes([ROLE_ATS] * len(anchors) + [ROLE_LEGACY] * len(legacy))
+
+    def leaf_types(self, roles):
+        return list(self._types)
+
+    def _find(self, chain):
+        return self.find(chain, self._roles)
+
+    def find(self, chain, roles):
+        anchors = self._anchors if roles & ROLE_ATS else ()
+        if roles & ROLE_LEGACY:
+            anchors += self._legacy
         for at in range(0, len(chain), 16):
             issuer = chain[at : at + 8]
             found = [each for each in anchors if name_keys(each)[8:] == issuer]
@@ -68,22 +86,24 @@ def find_of(*anchors):
                 return found
         return []
 
-    return find
-
 
 class Case(unittest.TestCase):
     def check(
-        self, expected, error=VERIFY_FAILED, flight=None, judge=None, refusals=(), find=None
+        self, expected, error=VERIFY_FAILED, flight=None, judge=None, refusals=(), anchored=None
     ):
         """The explanation has this (class, code, stage); returns it."""
         found = explain(
-            error, flight or flight_of(), judge or judge_of(), list(refusals), find or find_of()
+            error,
+            flight or flight_of(),
+            judge or judge_of(),
+            list(refusals),
+            anchored or Anchored(),
         )
         self.assertEqual((type(found), found.code, found.stage), expected, repr(found))
         return found
 
     def network(self, expected, error, flight, judge=None):
         """The explanation is the network's own error with this number."""
-        found = explain(error, flight, judge or judge_of(), [], find_of())
+        found = explain(error, flight, judge or judge_of(), [], Anchored())
         self.assertIs(type(found), OSError)
         self.assertEqual(found.args[0], expected)

@@ -16,16 +16,19 @@ from _states import (
     RSA,
     UNKNOWN,
     VERIFY_FAILED,
+    Anchored,
     Case,
-    find_of,
     flight_of,
     judge_of,
 )
 
-from ats_trust.bundle import name_keys
+from ats_trust.bundle import LEAF_ECDSA, LEAF_RSA, name_keys
 from ats_trust.der import DerError
+from ats_trust.endpoint import ROLE_ATS, ROLE_LEGACY
 from ats_trust.errors import ClientRefused, ConfigError, HeapError, PeerRejected
 from ats_trust.explain import explain
+
+_BOTH = ROLE_ATS | ROLE_LEGACY
 
 
 class TestHello(Case):
@@ -66,6 +69,39 @@ class TestHello(Case):
                 found = self.check((PeerRejected, code, "hello"), error, flight)
                 self.assertIn(str(alert), found.detail)
 
+    def test_leaf_types(self):
+        """Where no suite is shared it is said which keys were offered, and what is missing."""
+        flight = flight_of(alert=40)
+        for types, said, missing in (
+            ((LEAF_RSA,), "offered: RSA alone", "no root for ECDSA"),
+            ((LEAF_ECDSA,), "offered: ECDSA alone", "no root for RSA"),
+            ((LEAF_ECDSA, LEAF_RSA), "offered: ECDSA and RSA", ""),
+        ):
+            found = self.check(
+                (PeerRejected, "no_shared_suite", "hello"),
+                OSError(-0x7780),
+                flight,
+                anchored=Anchored(types=types),
+            )
+            self.assertIn(said, found.detail)
+            self.assertIn(missing, found.detail)
+            self.assertEqual("no root" in found.detail, len(types) == 1)
+
+    def test_web_server(self):
+        """An answer in HTTP is called that of a captive portal or proxy, no other is."""
+        for first, web in (
+            (b"HTTP/", True),
+            (b"http/", True),
+            (b"<html", True),
+            (b"<!DOC", True),
+            (b"SSH-2", False),
+            (b" \x02\x00\x00\xd0", False),
+        ):
+            found = self.check(
+                (PeerRejected, "not_tls", "hello"), OSError(-0x7200), flight_of(not_tls=first)
+            )
+            self.assertEqual("captive portal" in found.detail, web)
+
     def test_network(self):
         """A socket that fails, or a server that hangs up, is the network's fault."""
         self.network(113, OSError(-113), flight_of(error=OSError(113)))
@@ -100,7 +136,7 @@ class TestCertificate(Case):
         ):
             for error in (VERIFY_FAILED, OSError(-0x3000), PROTOCOL):
                 self.assertIs(
-                    explain(error, self.flight, judge_of(), [UNKNOWN, cause], find_of()), cause
+                    explain(error, self.flight, judge_of(), [UNKNOWN, cause], Anchored()), cause
                 )
 
     def test_malformed(self):
@@ -111,9 +147,12 @@ class TestCertificate(Case):
             self.refused("malformed", OSError(number))
 
     def test_unsupported_extension(self):
-        """An extension that Mbed TLS has to refuse is called so, whatever the low part says."""
-        for number in (-0x2500, -0x2562, -9570):
-            self.refused("unsupported_extension", OSError(number))
+        """A critical extension that Mbed TLS has to refuse is called so; only that one."""
+        for number in (-0x2562, -0x2080):
+            found = self.refused("unsupported_extension", OSError(number))
+            self.assertIn("critical name constraints, or another", found.detail)
+        for number in (-0x2500, -0x2566, -0x25E2):  # The same extension twice, a wrong length.
+            self.refused("malformed", OSError(number))
 
     def test_too_long(self):
         """A chain above what a record buffer holds is too long, not malformed."""
@@ -158,37 +197,58 @@ class TestCertificate(Case):
         found = self.refused("unknown_issuer", NO_ANCHOR, flight=flight)
         self.assertIn("self-signed", found.detail)
 
+    def test_legacy_endpoint(self):
+        """A chain of VeriSign's, or a legacy name whose root is not here, is called that."""
+        verisign = bytes([0x9E, 0xBB, 0x48, 0xDD, 0xF9, 0xE4, 0x15, 0x5F])
+        own = LEAF + INT + name_keys(roots.EC_ROOT)
+        for chain, anchored in (
+            (LEAF + verisign + INT[8:], Anchored(RSA)),
+            (LEAF[8:] + verisign, Anchored()),
+            (CHAIN, Anchored(legacy=(EC,))),
+            (own, Anchored(RSA, roles=_BOTH)),
+        ):
+            found = self.refused(
+                "legacy_endpoint", NO_ANCHOR, flight=flight_of(chain=chain), anchored=anchored
+            )
+            self.assertIn("legacy", found.detail)
+        for anchored in (Anchored(), Anchored(legacy=(RSA,), roles=_BOTH)):
+            self.refused(
+                "unknown_issuer", NO_ANCHOR, flight=flight_of(chain=own), anchored=anchored
+            )
+
     def test_missing_intermediate(self):
         """A leaf whose issuer was neither sent nor is in the bundle lacks an intermediate."""
         flight = flight_of(chain=LEAF)
-        self.refused("missing_intermediate", NO_ANCHOR, flight=flight, find=find_of(EC, RSA))
+        self.refused("missing_intermediate", NO_ANCHOR, flight=flight, anchored=Anchored(EC, RSA))
         self.refused("missing_intermediate", flight=flight, judge=judge_of(chains.LEAF))
 
     def test_bad_intermediate(self):
         """Where the way up breaks below an anchor that would fit, an intermediate is to blame."""
-        self.refused("bad_intermediate", judge=judge_of(chains.LEAF), find=find_of(EC))
+        self.refused("bad_intermediate", judge=judge_of(chains.LEAF), anchored=Anchored(EC))
 
     def test_bad_signature(self):
         """A certificate that names an anchor whose key did not sign it is forged."""
         twin = trimmed(roots.EC_TWIN)
         judge = judge_of(chains.EC_INT, chains.LEAF)
-        self.refused("bad_signature", judge=judge, find=find_of(twin))
+        self.refused("bad_signature", judge=judge, anchored=Anchored(twin))
         judge = judge_of(chains.RSA_INT, chains.RSA_LEAF)
         flight = flight_of(chain=name_keys(chains.RSA_LEAF) + name_keys(chains.RSA_INT))
         self.refused(
-            "bad_signature", flight=flight, judge=judge, find=find_of(trimmed(roots.RSA_TWIN))
+            "bad_signature", flight=flight, judge=judge, anchored=Anchored(trimmed(roots.RSA_TWIN))
         )
 
     def test_two_anchors_of_one_name(self):
         """Only if neither of two keys of one name has signed it is it forged."""
         judge = judge_of(chains.EC_INT, chains.LEAF)
-        both = find_of(trimmed(roots.EC_TWIN), EC)
-        self.check((HeapError, "heap", "certificate"), flight=self.flight, judge=judge, find=both)
+        both = Anchored(trimmed(roots.EC_TWIN), EC)
+        self.check(
+            (HeapError, "heap", "certificate"), flight=self.flight, judge=judge, anchored=both
+        )
 
     def test_forged_even_when_memory_was_short(self):
         """The signature itself decides: a forged one is forged however little was free."""
         judge = judge_of(chains.EC_INT, chains.LEAF, ample=False)
-        self.refused("bad_signature", judge=judge, find=find_of(trimmed(roots.EC_TWIN)))
+        self.refused("bad_signature", judge=judge, anchored=Anchored(trimmed(roots.EC_TWIN)))
 
 
 class TestHandshake(Case):
@@ -261,7 +321,7 @@ class TestHandshake(Case):
     def test_own_error(self):
         """An error of our own after the handshake stays what it is."""
         own = PeerRejected("protocol_error", "a cipher suite that was not offered", "handshake")
-        found = explain(own, flight_of(chain=CHAIN), judge_of(accepted=True), [], find_of())
+        found = explain(own, flight_of(chain=CHAIN), judge_of(accepted=True), [], Anchored())
         self.assertIs(found, own)
 
 

@@ -18,8 +18,8 @@ from _states import (
     RSA,
     UNKNOWN,
     VERIFY_FAILED,
+    Anchored,
     Case,
-    find_of,
     flight_of,
     judge_of,
 )
@@ -63,7 +63,7 @@ class TestMemory(Case):
             -17280,
             -19968,
         ):
-            found = explain(OSError(number), flight_of(chain=CHAIN), judge_of(), [], find_of())
+            found = explain(OSError(number), flight_of(chain=CHAIN), judge_of(), [], Anchored())
             self.assertNotIsInstance(found, HeapError, number)
 
     def test_exceptions(self):
@@ -81,12 +81,12 @@ class TestMemory(Case):
         judge = judge_of(chains.EC_INT, chains.LEAF)
         flight = flight_of(chain=CHAIN)
         self.check(
-            (HeapError, "heap", "certificate"), flight=flight, judge=judge, find=find_of(EC)
+            (HeapError, "heap", "certificate"), flight=flight, judge=judge, anchored=Anchored(EC)
         )
         judge = judge_of(chains.RSA_INT, chains.RSA_LEAF)
         flight = flight_of(chain=name_keys(chains.RSA_LEAF) + name_keys(chains.RSA_INT))
         self.check(
-            (HeapError, "heap", "certificate"), flight=flight, judge=judge, find=find_of(RSA)
+            (HeapError, "heap", "certificate"), flight=flight, judge=judge, anchored=Anchored(RSA)
         )
 
     def test_broken_way_up(self):
@@ -98,7 +98,9 @@ class TestMemory(Case):
             (None, PeerRejected, "bad_intermediate"),
         ):
             judge = judge_of(chains.LEAF, ample=ample)
-            self.check((kind, code, "certificate"), flight=flight, judge=judge, find=find_of(EC))
+            self.check(
+                (kind, code, "certificate"), flight=flight, judge=judge, anchored=Anchored(EC)
+            )
 
     def test_signature_that_can_not_be_checked(self):
         """A signature with another hash can not be checked here: then memory decides."""
@@ -112,7 +114,7 @@ class TestMemory(Case):
                 (kind, code, "certificate"),
                 flight=flight_of(chain=chain),
                 judge=judge_of(roots.P384, chains.LEAF, ample=ample),
-                find=find_of(trimmed(roots.P384)),
+                anchored=Anchored(trimmed(roots.P384)),
             )
 
     def test_verdict_below_the_root(self):
@@ -169,7 +171,7 @@ class TestOwnFaults(Case):
         """A bundle that is damaged in mid-handshake is a BundleError."""
         cause = BundleError("bundle_damaged", "x")
         flight = flight_of(chain=CHAIN, fault=cause)
-        self.assertIs(explain(OSError(-5), flight, judge_of(), [], find_of()), cause)
+        self.assertIs(explain(OSError(-5), flight, judge_of(), [], Anchored()), cause)
 
     def test_internal(self):
         """A mistake in this library refuses the connection, and says that it was one."""
@@ -178,6 +180,13 @@ class TestOwnFaults(Case):
             self.check((PeerRejected, "internal", "hello"), cause)
             found = self.check((PeerRejected, "internal", "hello"), flight=flight_of(fault=cause))
             self.assertIn(type(cause).__name__, found.detail)
+
+
+class _Careless(Anchored):
+    """A bundle that gives one anchor for every chain."""
+
+    def find(self, chain, roles):
+        return [RSA]
 
 
 class TestAll(unittest.TestCase):
@@ -212,22 +221,22 @@ class TestAll(unittest.TestCase):
             judge_of(accepted=True),
             judge_of(accepted=True, ample=False),
         ]
-        finds = (find_of(), find_of(EC), lambda chain: [RSA])
+        bundles = (Anchored(), Anchored(EC), _Careless())
         for states in paced(
-            (error, flight, judge, find)
+            (error, flight, judge, context)
             for error in errors
             for flight in flights
             for judge in judges
-            for find in finds
+            for context in bundles
         ):
             self.one(*states)
         self.assertGreater(len(self.codes), 8 // _pace.stride)
         for code in self.codes:
             self.assertTrue(TrustError(code).remedy, code)
 
-    def one(self, error, flight, judge, find):
+    def one(self, error, flight, judge, context):
         try:
-            found = explain(error, flight, judge, [], find)
+            found = explain(error, flight, judge, [], context)
         except Exception as escaped:
             states = (error, flight.chain, flight.alert, flight.answered, judge.links)
             self.fail("%r for %r" % (escaped, states))

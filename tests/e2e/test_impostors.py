@@ -37,6 +37,8 @@ EXPECTED: dict[str, _Expected] = {
     "odd-curve": _rejected("weak_key"),
     "stolen-chain": _rejected("key_not_proven", "handshake"),
     "name-constraint-violated": _rejected("name_constraint"),
+    "name-constraint-critical": _rejected("unsupported_extension"),
+    "captive-portal": _rejected("not_tls", "hello"),
     "plain-tcp": _rejected("not_tls", "hello"),
     # The network's doing as far as anyone can tell: an MQTT client may try again.
     "close-in-hello": ("OSError", None, None),

@@ -43,6 +43,7 @@ DIFFERENCES = {
     "odd-curve": ("algorithm keyid", "key keyid", ""),
     "stolen-chain": ("", "", ""),
     "name-constraint-violated": ("", "permitted", ""),
+    "name-constraint-critical": ("", "permitted", ""),
     "huge-chain": ("", "", ""),
     "legacy-chain": ("issuer key keyid", "subject issuer key keyid places"),
 }
@@ -66,6 +67,8 @@ CPYTHON = {
     "odd-curve": None,
     "stolen-chain": "BAD_SIGNATURE",
     "name-constraint-violated": "permitted subtree violation",
+    "name-constraint-critical": None,
+    "captive-portal": "WRONG_VERSION_NUMBER",
     "plain-tcp": "WRONG_VERSION_NUMBER",
     "close-in-hello": "UNEXPECTED_EOF_WHILE_READING",
     "silent": "timed out",

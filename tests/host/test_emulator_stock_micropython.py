@@ -62,6 +62,8 @@ STOCK = {
     "odd-curve": (WEAK_KEY, [2, 1, 0]),
     "stolen-chain": ({"rsa": "-17280", "ecdsa": "-19968"}, [2, 1, 0]),
     "name-constraint-violated": ("accepted", [2, 1, 0]),
+    "name-constraint-critical": ("-9570", []),
+    "captive-portal": ("-29184", []),
     "plain-tcp": ("-29184", []),
     "close-in-hello": ("-29312", []),
     "silent": ("110", []),

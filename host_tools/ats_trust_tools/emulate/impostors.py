@@ -131,6 +131,16 @@ _ALL = (
         chain={"permitted_names": ("example.org",)},
     ),
     Impostor(
+        "name-constraint-critical",
+        "The intermediate may issue for this endpoint's names (name constraints, critical).",
+        chain={"critical_constraints": True},
+    ),
+    Impostor(
+        "captive-portal",
+        "No TLS: a web server that sends everybody to its page for logging in.",
+        door={"answer": "portal"},
+    ),
+    Impostor(
         "plain-tcp",
         "No TLS: an MQTT server that accepts whatever it is sent, in clear.",
         door={"answer": "plain"},

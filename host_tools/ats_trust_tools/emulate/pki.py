@@ -238,6 +238,9 @@ class Pki:
             # no name constraints. Mbed TLS is one: it gives up on a critical one.
             permitted = [x509.DNSName(name) for name in recipe.permitted_names]
             builder = builder.add_extension(x509.NameConstraints(permitted, None), critical=False)
+        if recipe.critical_constraints:
+            permitted = [x509.DNSName(self.leaf_names(recipe)[1])]
+            builder = builder.add_extension(x509.NameConstraints(permitted, None), critical=True)
         builder = profiles.places_of(builder, issuer, profiles.DOMAIN_VALIDATED)
         return profiles.issued(builder, issuer)
 

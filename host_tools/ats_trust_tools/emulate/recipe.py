@@ -40,6 +40,8 @@ class Recipe:
     intermediate_key: str | None = None
     intermediate_is_ca: bool = True
     permitted_names: tuple[str, ...] = ()
+    # Name constraints that permit the leaf's own names, marked critical as RFC 5280 wants them.
+    critical_constraints: bool = False
     second_intermediate: bool = False
 
     send_intermediate: bool = True
@@ -51,7 +53,7 @@ class Recipe:
 
 
 # How the door answers a connection.
-Answer = Literal["tls", "plain", "close", "silent", "garbage"]
+Answer = Literal["tls", "plain", "portal", "close", "silent", "garbage"]
 
 
 @dataclass(frozen=True)

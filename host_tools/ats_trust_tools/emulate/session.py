@@ -29,6 +29,11 @@ GARBAGE = bytes(range(256)) * 2
 # Together longer than the header of a TLS record, which a client would wait for.
 _WELCOME = b"\x20\x02\x00\x00\xd0\x00"
 _CONNECT = 0x10
+# What a captive portal says to whoever speaks without having logged in.
+_PORTAL = (
+    b"HTTP/1.1 302 Found\r\nLocation: http://portal.invalid/\r\n"
+    b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+)
 
 
 class Session:
@@ -55,6 +60,7 @@ class Session:
         answer = {
             "tls": self._answer_tls,
             "plain": self._answer_plain,
+            "portal": self._answer_portal,
             "close": self._answer_close,
             "silent": self._drain,
             "garbage": self._answer_garbage,
@@ -124,6 +130,12 @@ class Session:
             self._seen.arrived(data)
             self._sock.sendall(_WELCOME)
             data = self._sock.recv(65536)
+
+    def _answer_portal(self) -> None:
+        self._seen.arrived(self._sock.recv(65536))
+        self._sock.sendall(_PORTAL)
+        self._sock.shutdown(socket.SHUT_WR)
+        self._drain()
 
     def _answer_close(self) -> None:
         self._seen.arrived(self._sock.recv(65536))
