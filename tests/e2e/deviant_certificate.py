@@ -236,9 +236,7 @@ def alternative_names(*entries: bytes) -> Extension:
 
 def information_access() -> Extension:
     url = element(0x86, b"http://ocsp.emulator.invalid")
-    return Extension(
-        "1.3.6.1.5.5.7.1.1", sequence(sequence(oid("1.3.6.1.5.5.7.48.1"), url))
-    )
+    return Extension("1.3.6.1.5.5.7.1.1", sequence(sequence(oid("1.3.6.1.5.5.7.48.1"), url)))
 
 
 def constraints(permitted: bytes = b"", excluded: bytes = b"") -> Extension:

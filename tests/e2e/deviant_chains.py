@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from ats_trust_tools.der_writer import integer
 from ats_trust_tools.emulate.keys import PrivateKey
 from ats_trust_tools.emulate.pki import Chain
-from cryptography.hazmat.primitives.asymmetric import rsa
-
 from e2e.deviant_certificate import (
     DAY,
     ECDSA_SHA256,
@@ -66,9 +66,7 @@ class Plan:
         self, info: bytes, sign: Signer, algorithm: bytes = RSA_SHA256, *, of: str = LOWER
     ) -> None:
         """Give an intermediate another key, and what it signs its signature."""
-        issuer, child = (
-            (self.lower, self.leaf) if of == LOWER else (self.upper, self.lower)
-        )
+        issuer, child = (self.lower, self.leaf) if of == LOWER else (self.upper, self.lower)
         issuer.key = info
         issuer.put("ski", subject_key(info).value)
         child.put("aki", authority_key(info).value)

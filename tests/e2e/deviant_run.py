@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ats_trust_tools.bundle import Anchor, encode_bundle
-
 from e2e.deviant_chains import Deviation, Plan, Rule
 from e2e.deviant_server import Server
+from e2e.deviations_form import FORM_GOOD, FORM_LEFT_OUT, FORM_RULES
+from e2e.deviations_keys import good_keys, key_rules, keys_left_out
+from e2e.deviations_names import NAME_RULES, NAMES_GOOD, NAMES_LEFT_OUT
+from e2e.deviations_rights import RIGHTS_LEFT_OUT, RIGHTS_RULES
 from e2e.device_run import Interpreter, Job, Report, run_jobs
-from e2e.deviations_form import FORM_LEFT_OUT, FORM_RULES
-from e2e.deviations_keys import key_rules, keys_left_out
-from e2e.deviations_names import NAME_RULES, NAMES_LEFT_OUT
 
 _SECONDS = 10
 
@@ -32,21 +32,25 @@ class Met(NamedTuple):
 @cache
 def rules() -> tuple[Rule, ...]:
     """The rules that ats_trust keeps."""
-    return (*NAME_RULES, *key_rules(), *FORM_RULES)
+    return (*NAME_RULES, *RIGHTS_RULES, *key_rules(), *FORM_RULES)
 
 
 @cache
 def left_out() -> tuple[Rule, ...]:
     """Rules of the books that it does not keep."""
-    return (*NAMES_LEFT_OUT, *keys_left_out(), *FORM_LEFT_OUT)
+    return (*NAMES_LEFT_OUT, *RIGHTS_LEFT_OUT, *keys_left_out(), *FORM_LEFT_OUT)
 
 
-UNCHANGED = Deviation("unchanged", "", None, lambda plan: None)
+@cache
+def good() -> tuple[Deviation, ...]:
+    """Chains that keep every rule, first the one that all others deviate from."""
+    unchanged = Deviation("unchanged", "-", None, lambda plan: None)
+    return (unchanged, *NAMES_GOOD, *good_keys(), *FORM_GOOD)
 
 
 def deviations() -> dict[str, Deviation]:
-    """All of them by name, with the chain that deviates in nothing first."""
-    every = [UNCHANGED, *(one for rule in (*rules(), *left_out()) for one in rule.deviations)]
+    """All of them by name, the good chains first."""
+    every = [*good(), *(one for rule in (*rules(), *left_out()) for one in rule.deviations)]
     found = {one.name: one for one in every}
     assert len(found) == len(every), "two deviations of one name"
     return found
@@ -63,7 +67,9 @@ def meet_all(interpreter: Interpreter, *, stock: bool = True) -> dict[str, Met]:
         built_at = datetime.now(UTC).replace(microsecond=0)
         bundle_path.write_bytes(encode_bundle([anchor], version=1, built_at=built_at))
         with Server({name: plan.chain for name, plan in plans.items()}) as server:
-            mine = _meet(interpreter, server, plans, "connect", {"options": {"bundle": bundle_path}})
+            mine = _meet(
+                interpreter, server, plans, "connect", {"options": {"bundle": bundle_path}}
+            )
             alone = mine
             if stock:
                 way = {"way": "required", "root": root_path, "timeout": _SECONDS}

@@ -7,22 +7,17 @@ from datetime import datetime
 
 from ats_trust_tools import der_tags
 from ats_trust_tools.der_writer import element, generalized_time, integer, sequence
-
 from e2e.deviant_certificate import (
     CRITICAL,
     DAY,
     NULL,
     TODAY,
-    TRUE,
     Draft,
     Extension,
     basic_constraints,
-    bits,
     utc_time,
 )
 from e2e.deviant_chains import LEAF, LOWER, PATH, UPPER, Deviation, Plan, Rule
-
-_V3 = integer(2)
 
 
 def _draft(plan: Plan, where: str) -> Draft:
@@ -34,22 +29,28 @@ def _part(part: str, value: object, where: str = LEAF) -> Callable[[Plan], None]
     return lambda plan: setattr(_draft(plan, where), part, value)
 
 
-def _version(label: str, value: bytes, where: str = LEAF, code: str = "bad_certificate") -> Deviation:
+def _version(label: str, value: bytes, where: str = LEAF, code: str = "malformed") -> Deviation:
     return Deviation(label, where, code, _part("version", value, where))
 
 
-def _serial(label: str, content: bytes, where: str = LEAF, code: str = "bad_certificate") -> Deviation:
+def _serial(
+    label: str, content: bytes, where: str = LEAF, code: str = "bad_certificate"
+) -> Deviation:
     return Deviation(label, where, code, _part("serial", element(2, content), where))
 
 
-def _marked(label: str, extension: str, mark: bytes, code: str | None, where: str = LEAF) -> Deviation:
+def _marked(
+    label: str, extension: str, mark: bytes, code: str | None, where: str = LEAF
+) -> Deviation:
     """Another mark of criticality."""
     return Deviation(
         label, where, code, lambda plan: _draft(plan, where).put(extension, critical=mark)
     )
 
 
-def _valued(label: str, extension: str, value: bytes, code: str | None, where: str = LEAF) -> Deviation:
+def _valued(
+    label: str, extension: str, value: bytes, code: str | None, where: str = LEAF
+) -> Deviation:
     """Another value of an extension."""
     return Deviation(label, where, code, lambda plan: _draft(plan, where).put(extension, value))
 
@@ -71,9 +72,15 @@ def _text(moment: datetime, form: str) -> bytes:
     return moment.strftime(form).encode()
 
 
-def _without_extensions(plan: Plan) -> None:
-    plan.lower.version = b""
-    plan.lower.extensions = None
+def _version_1(where: str) -> Callable[[Plan], None]:
+    """A real one: version 1 has no extensions."""
+
+    def change(plan: Plan) -> None:
+        draft = _draft(plan, where)
+        draft.version = b""
+        draft.extensions = None
+
+    return change
 
 
 def _no_subject(plan: Plan) -> None:
@@ -105,12 +112,12 @@ FORM_RULES = (
         "RFC 5280, 4.1.2.1 and 6.1.4 (k)",
         "Certificates below the root are of version 3, and say so in DER.",
         (
-            _version("version-1-leaf", b""),
-            _version("version-2-leaf", element(0xA0, integer(1))),
-            _version("version-4-leaf", element(0xA0, integer(3))),
-            _version("version-1-written-out", element(0xA0, integer(0))),
-            _version("version-with-more", element(0xA0, _V3, NULL), code="malformed"),
-            Deviation("version-1-intermediate", LOWER, "bad_certificate", _without_extensions),
+            Deviation("version-1-leaf", LEAF, "bad_certificate", _version_1(LEAF)),
+            Deviation("version-1-intermediate", LOWER, "bad_intermediate", _version_1(LOWER)),
+            _version("version-1-with-extensions", b""),
+            _version("version-2-with-extensions", element(0xA0, integer(1))),
+            _version("version-4-leaf", element(0xA0, integer(3)), code="bad_certificate"),
+            _version("version-with-more", element(0xA0, integer(2), NULL)),
             _version("version-2-intermediate", element(0xA0, integer(1)), LOWER),
         ),
     ),
@@ -132,12 +139,22 @@ FORM_RULES = (
         "RFC 5280, 4.1.2.8",
         "CAs do not put issuerUniqueID or subjectUniqueID into certificates.",
         (
-            Deviation("issuer-unique-id", LEAF, "malformed", _part("after_key", b"\x81\2\0\1")),
-            Deviation("subject-unique-id", LEAF, "malformed", _part("after_key", b"\x82\2\0\1")),
+            Deviation(
+                "issuer-unique-id",
+                LEAF,
+                "unsupported_extension",
+                _part("after_key", b"\x81\2\0\1"),
+            ),
+            Deviation(
+                "subject-unique-id",
+                LEAF,
+                "unsupported_extension",
+                _part("after_key", b"\x82\2\0\1"),
+            ),
             Deviation(
                 "unique-id-intermediate",
                 LOWER,
-                "malformed",
+                "unsupported_extension",
                 _part("after_key", b"\x81\2\0\1", LOWER),
             ),
         ),
@@ -158,17 +175,26 @@ FORM_RULES = (
         "RFC 5280, 4.2; X.690, 8.2 and 11.1",
         "Nothing follows a value, TRUE is FF, no list is empty.",
         (
-            _valued("san-with-more", "san", b"\x30\x14\x82\x12board.deviant.test\5\0", "malformed"),
-            _valued("basic-constraints-with-more", "basic", _BASIC + NULL, "malformed"),
-            _valued("purposes-with-more", "purposes", b"\x30\x0a\6\x08+\6\1\5\5\7\3\1\5\0", "malformed"),
+            _valued(
+                "san-with-more", "san", b"\x30\x14\x82\x12board.deviant.test\5\0", "malformed"
+            ),
+            _valued(
+                "basic-constraints-with-more", "basic", _BASIC + NULL, "unsupported_extension"
+            ),
+            _valued(
+                "purposes-with-more", "purposes", b"\x30\x0a\6\x08+\6\1\5\5\7\3\1\5\0", "malformed"
+            ),
             _valued("ski-with-more", "ski", b"\4\4ABCD\5\0", "malformed"),
             _marked("critical-is-01", "usage", b"\1\1\1", "malformed"),
             _marked("critical-of-two-octets", "usage", b"\1\2\xff\xff", "malformed"),
             _valued("ca-true-is-01", "basic", b"\x30\3\1\1\1", "bad_intermediate", LOWER),
             _valued(
-                "basic-constraints-with-more-intermediate", "basic", _BASIC_CA + NULL, "malformed", LOWER
+                "basic-constraints-with-more-intermediate",
+                "basic",
+                _BASIC_CA + NULL,
+                "unsupported_extension",
+                LOWER,
             ),
-            _valued("key-usage-not-trimmed", "usage", b"\3\2\0\x80", None),
         ),
     ),
     Rule(
@@ -188,14 +214,12 @@ FORM_RULES = (
     ),
     Rule(
         "Marks that the standard fixes",
-        "RFC 5280, 4.2.1.1, 4.2.1.2, 4.2.1.6 and 4.2.1.9",
-        "Key identifiers are never critical; basicConstraints of a CA is; so is subjectAltName "
-        "where there is no subject.",
+        "RFC 5280, 4.2.1.1, 4.2.1.2 and 4.2.1.6",
+        "Key identifiers are never critical; subjectAltName is where there is no subject.",
         (
             _marked("aki-critical", "aki", CRITICAL, "bad_certificate"),
             _marked("ski-critical", "ski", CRITICAL, "bad_certificate"),
             _marked("aki-critical-intermediate", "aki", CRITICAL, "bad_certificate", LOWER),
-            _marked("basic-constraints-not-critical", "basic", b"", "bad_certificate", LOWER),
             Deviation("no-subject", LEAF, "bad_certificate", _no_subject),
         ),
     ),
@@ -204,10 +228,16 @@ FORM_RULES = (
         "RFC 5280, 4.1.2.5",
         "UTCTime and GeneralizedTime in UTC, to the second.",
         (
-            _time("time-without-seconds", element(0x17, _text(_STARTS, "%y%m%d%H%MZ")), "malformed"),
-            _time("time-with-offset", element(0x17, _text(_STARTS, "%y%m%d%H%M%S+0000")), "malformed"),
+            _time(
+                "time-without-seconds", element(0x17, _text(_STARTS, "%y%m%d%H%MZ")), "malformed"
+            ),
+            _time(
+                "time-with-offset", element(0x17, _text(_STARTS, "%y%m%d%H%M%S+0000")), "malformed"
+            ),
             _time("time-without-zone", element(0x17, _text(_STARTS, "%y%m%d%H%M%S")), "malformed"),
-            _time("time-with-fraction", element(0x18, _text(_STARTS, "%Y%m%d%H%M%S.5Z")), "malformed"),
+            _time(
+                "time-with-fraction", element(0x18, _text(_STARTS, "%Y%m%d%H%M%S.5Z")), "malformed"
+            ),
             _time("time-of-no-day", element(0x17, b"251331000000Z"), "malformed"),
             _time("time-of-no-digits", element(0x17, b"25+1 1000000Z"), "malformed"),
             Deviation("intermediate-expired", LOWER, "expired", _expired),
@@ -226,11 +256,20 @@ FORM_RULES = (
 
 FORM_LEFT_OUT = (
     Rule(
-        "FALSE is not written",
-        "X.690, 11.5",
-        "DER leaves out what is the default.",
+        "basicConstraints is critical in a CA",
+        "RFC 5280, 4.2.1.9",
+        "Else a reader that does not know the extension may pass over it.",
+        (_marked("basic-constraints-not-critical", "basic", b"", None, LOWER),),
+        "Private CAs made with old settings of OpenSSL lack the mark, and every client of today "
+        "knows the extension.",
+    ),
+    Rule(
+        "What is the default is left out",
+        "X.690, 11.2.2 and 11.5",
+        "FALSE is not written, nor the zeros at the end of keyUsage.",
         (
             _marked("not-critical-written-out", "san", b"\1\1\0", None),
+            _valued("key-usage-not-trimmed", "usage", b"\3\2\0\x80", None),
             _valued("ca-false-written-out", "basic", sequence(element(1, b"\0")), None),
         ),
         "Old and home-made CAs write it; there is one meaning all the same.",
@@ -276,11 +315,6 @@ FORM_LEFT_OUT = (
         ),
         "Mbed TLS neither asks for a staple nor can a board look at a log.",
     ),
-    Rule(
-        "Five certificates",
-        "ats_trust's own",
-        "One below the limit above.",
-        (Deviation("five-below-the-root", PATH, None, lambda p: p.longer(2)),),
-        "The limit is above it.",
-    ),
 )
+
+FORM_GOOD = (Deviation("five-below-the-root", PATH, None, lambda p: p.longer(2)),)

@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ats_trust_tools.der_writer import element, sequence
-
 from e2e.deviant_certificate import (
-    CLIENT_AUTH,
-    CODE_SIGNING,
     CRITICAL,
     Extension,
     constraints,
     dns,
-    extended_usage,
-    key_usage,
     name,
-    oid,
 )
 from e2e.deviant_chains import HOST, LEAF, LOWER, UPPER, Deviation, Plan, Rule
 
@@ -54,20 +48,12 @@ def _constrain(extension: Extension, where: str = LOWER) -> Callable[[Plan], Non
     return change
 
 
-def _purposes(*purposes: bytes, where: str = LEAF) -> Callable[[Plan], None]:
+def _wildcard_over(excluded: bytes) -> Callable[[Plan], None]:
+    """A leaf whose wildcard stands for a name that is excluded."""
+
     def change(plan: Plan) -> None:
-        if where == LEAF:
-            plan.leaf.put("purposes", sequence(*purposes))
-        else:
-            plan.lower.add("purposes", extended_usage(*purposes))
-
-    return change
-
-
-def _usage(octet: int, where: str = LEAF) -> Callable[[Plan], None]:
-    def change(plan: Plan) -> None:
-        draft = plan.leaf if where == LEAF else plan.lower
-        draft.put("usage", key_usage(octet).value)
+        plan.leaf.put("san", sequence(dns("*.deviant.test")))
+        plan.lower.add("constraints", constraints(excluded=excluded))
 
     return change
 
@@ -79,22 +65,15 @@ NAME_RULES = (
         "A server is identified by a dNSName of subjectAltName, never by the common name.",
         (
             Deviation("common-name-only", LEAF, "name_not_in_san", lambda p: p.leaf.drop("san")),
-            Deviation(
-                "san-ip-only", LEAF, "name_not_in_san", _san(element(0x87, b"\x7f\0\0\1"))
-            ),
+            Deviation("san-ip-only", LEAF, "name_not_in_san", _san(element(0x87, b"\x7f\0\0\1"))),
             Deviation(
                 "san-uri-only",
                 LEAF,
                 "name_not_in_san",
                 _san(element(0x86, b"mqtts://" + HOST.encode())),
             ),
+            Deviation("san-empty", LEAF, "name_not_in_san", _san()),
         ),
-    ),
-    Rule(
-        "subjectAltName is not empty",
-        "RFC 5280, 4.2.1.6",
-        "If the extension is there it has at least one entry.",
-        (Deviation("san-empty", LEAF, "malformed", _san()),),
     ),
     Rule(
         "Wildcards",
@@ -188,6 +167,12 @@ NAME_RULES = (
                 _constrain(constraints(_PERMITTED, dns("board.deviant.test"))),
             ),
             Deviation(
+                "constraints-excluded-by-wildcard",
+                LOWER,
+                "name_constraint",
+                _wildcard_over(dns(HOST)),
+            ),
+            Deviation(
                 "constraints-above",
                 UPPER,
                 "name_constraint",
@@ -228,61 +213,10 @@ NAME_RULES = (
         ),
     ),
     Rule(
-        "Extended key usage",
-        "RFC 5280, 4.2.1.12; Baseline Requirements 7.1.2.7.10 and 7.1.2.10.6",
-        "Where it is there it names serverAuth (or any purpose), in the leaf and in each "
-        "intermediate, and it is not empty.",
+        "Critical name constraints",
+        "RFC 5280, 4.2 and 4.2.1.10",
+        "What is critical and unknown ends it, and Mbed TLS does not know name constraints.",
         (
-            Deviation("leaf-for-clients", LEAF, "wrong_usage", _purposes(CLIENT_AUTH)),
-            Deviation("leaf-for-nothing", LEAF, "malformed", _purposes()),
-            Deviation(
-                "intermediate-for-clients",
-                LOWER,
-                "wrong_usage",
-                _purposes(CLIENT_AUTH, where=LOWER),
-            ),
-            Deviation(
-                "intermediate-for-code", LOWER, "wrong_usage", _purposes(CODE_SIGNING, where=LOWER)
-            ),
-            Deviation("intermediate-for-nothing", LOWER, "malformed", _purposes(where=LOWER)),
-        ),
-    ),
-    Rule(
-        "Key usage of the leaf",
-        "RFC 5280, 4.2.1.3; RFC 8422, 5.3",
-        "In ECDHE suites the server's key signs: where keyUsage is there it has "
-        "digitalSignature.",
-        (
-            Deviation("leaf-key-encipherment", LEAF, "wrong_usage", _usage(0x20)),
-            Deviation("leaf-key-agreement", LEAF, "wrong_usage", _usage(0x08)),
-            Deviation("leaf-key-usage-none", LEAF, "wrong_usage", _usage(0)),
-        ),
-    ),
-    Rule(
-        "Critical extensions are known",
-        "RFC 5280, 4.2",
-        "What is critical and unknown ends it; Mbed TLS does not know name constraints.",
-        (
-            Deviation(
-                "unknown-critical",
-                LEAF,
-                "unsupported_extension",
-                lambda p: p.leaf.add("odd", Extension("1.3.6.1.4.1.99999.1", b"\5\0", CRITICAL)),
-            ),
-            Deviation(
-                "precertificate",
-                LEAF,
-                "unsupported_extension",
-                lambda p: p.leaf.add(
-                    "poison", Extension("1.3.6.1.4.1.11129.2.4.3", b"\5\0", CRITICAL)
-                ),
-            ),
-            Deviation(
-                "unknown-critical-above",
-                LOWER,
-                "unsupported_extension",
-                lambda p: p.lower.add("odd", Extension("1.3.6.1.4.1.99999.1", b"\5\0", CRITICAL)),
-            ),
             Deviation(
                 "constraints-critical",
                 LOWER,
@@ -295,31 +229,18 @@ NAME_RULES = (
 
 NAMES_LEFT_OUT = (
     Rule(
-        "Any purpose in a leaf",
-        "Baseline Requirements 7.1.2.7.10",
-        "A server's certificate does not name anyExtendedKeyUsage.",
-        (Deviation("leaf-for-anything", LEAF, None, _purposes(oid("2.5.29.37.0"))),),
-        "RFC 5280 takes it as permission; private CAs use it.",
-    ),
-    Rule(
-        "Extended key usage in a leaf",
-        "Baseline Requirements 7.1.2.7.6",
-        "A server's certificate has the extension.",
-        (Deviation("leaf-without-purposes", LEAF, None, lambda p: p.leaf.drop("purposes")),),
-        "RFC 5280 lets a certificate without it serve any purpose; small private CAs leave it "
-        "out.",
-    ),
-    Rule(
-        "Key usage and key identifiers",
-        "RFC 5280, 4.2.1.1 to 4.2.1.3",
-        "CAs put keyUsage, subjectKeyIdentifier and authorityKeyIdentifier into certificates.",
+        "Constraints on other names",
+        "RFC 5280, 4.2.1.10",
+        "Name constraints can be on directory names, addresses and mail too.",
         (
-            Deviation("leaf-without-usage", LEAF, None, lambda p: p.leaf.drop("usage")),
-            Deviation("leaf-without-aki", LEAF, None, lambda p: p.leaf.drop("aki")),
-            Deviation("leaf-without-ski", LEAF, None, lambda p: p.leaf.drop("ski")),
-            Deviation("intermediate-without-usage", LOWER, None, lambda p: p.lower.drop("usage")),
+            Deviation(
+                "constraints-on-subjects",
+                LOWER,
+                None,
+                _constrain(constraints(element(0xA4, name("someone else")))),
+            ),
         ),
-        "Private CAs leave them out; without them nothing more can be signed or proven.",
+        "A server is asked for by its DNS name alone; its subject is not looked at.",
     ),
     Rule(
         "Underscores",
@@ -346,12 +267,15 @@ NAMES_LEFT_OUT = (
         "A critical subjectAltName",
         "RFC 5280, 4.2.1.6",
         "Beside a subject it should not be critical.",
-        (
-            Deviation(
-                "san-critical", LEAF, None, lambda p: p.leaf.put("san", critical=CRITICAL)
-            ),
-        ),
+        (Deviation("san-critical", LEAF, None, lambda p: p.leaf.put("san", critical=CRITICAL)),),
         "A matter of taste: every client knows the extension.",
     ),
 )
 
+NAMES_GOOD = (
+    Deviation("wildcard", LEAF, None, _san(dns("*.deviant.test"))),
+    Deviation("capitals", LEAF, None, _san(dns(HOST.upper()))),
+    Deviation(
+        "constraints-met", LOWER, None, _constrain(constraints(_PERMITTED, dns("evil.test")))
+    ),
+)
