@@ -77,7 +77,7 @@ class Draft:
     """A certificate before it is signed; each part is DER, whole elements, and may be replaced.
 
     extensions: by name, in their order; None leaves out the whole field. after_key: what stands
-    between key and extensions. sign: makes the signature over the tbsCertificate.
+    between key and extensions. trailer: what follows the certificate. sign: makes the signature over the tbsCertificate.
     """
 
     subject: bytes
@@ -93,6 +93,7 @@ class Draft:
     after_key: bytes = b""
     extensions: dict[str, Extension] | None = field(default_factory=dict)
     encode_tbs: Callable[..., bytes] = sequence
+    trailer: bytes = b""
 
     def __post_init__(self) -> None:
         self.starts = self.starts or utc_time(TODAY - 30 * DAY)
@@ -116,7 +117,7 @@ class Draft:
             extensions,
         )
         outer = self.algorithm if self.outer_algorithm is None else self.outer_algorithm
-        return sequence(tbs, outer, bit_string(self.sign(tbs)))
+        return sequence(tbs, outer, bit_string(self.sign(tbs))) + self.trailer
 
     def put(self, name: str, value: bytes | None = None, critical: bytes | None = None) -> None:
         """Give an extension that is there another value or mark."""

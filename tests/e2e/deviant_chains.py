@@ -44,7 +44,8 @@ LEAF, LOWER, UPPER, PATH = "leaf", "lower intermediate", "upper intermediate", "
 
 class Plan:
     """A chain before it is signed. host: the name that the client asks for. tls_key: what the
-    server proves the handshake with. extra: intermediates between upper and lower."""
+    server proves the handshake with. extra: intermediates between upper and lower. order: in which
+    the certificates are sent, if not from the leaf up."""
 
     def __init__(self) -> None:
         self.host = HOST
@@ -54,11 +55,12 @@ class Plan:
         self.lower = _authority("lower", key("lower"), "upper", key("upper"), path_length=0)
         self.leaf = _leaf()
         self.extra: list[Draft] = []
+        self.order: tuple[Draft, ...] = ()
 
     @property
     def chain(self) -> Chain:
         """What the server sends, and the key that it has."""
-        drafts = [self.leaf, self.lower, *reversed(self.extra), self.upper]
+        drafts = self.order or (self.leaf, self.lower, *reversed(self.extra), self.upper)
         sent = tuple(draft.signed() for draft in drafts)
         return Chain(sent, self.tls_key, _stand_in(self.tls_key), is_consistent=False)
 

@@ -102,6 +102,10 @@ def _expired(plan: Plan) -> None:
     plan.lower.ends = utc_time(TODAY - DAY)
 
 
+def _ordered(*names: str) -> Callable[[Plan], None]:
+    return lambda plan: setattr(plan, "order", tuple(getattr(plan, one) for one in names))
+
+
 _BASIC_CA = basic_constraints(True).value
 _BASIC = basic_constraints(False).value
 _STARTS = TODAY - 30 * DAY
@@ -203,6 +207,7 @@ FORM_RULES = (
         "Lengths are definite and as short as can be, so that there is one encoding.",
         (
             Deviation("length-not-minimal", LEAF, "malformed", _part("encode_tbs", _long_tbs)),
+            Deviation("bytes-behind-certificate", LEAF, "malformed", _part("trailer", NULL)),
             Deviation("length-indefinite", LEAF, "malformed", _part("encode_tbs", _endless_tbs)),
             Deviation(
                 "length-not-minimal-intermediate",
@@ -260,8 +265,8 @@ FORM_LEFT_OUT = (
         "RFC 5280, 4.2.1.9",
         "Else a reader that does not know the extension may pass over it.",
         (_marked("basic-constraints-not-critical", "basic", b"", None, LOWER),),
-        "Private CAs made with old settings of OpenSSL lack the mark, and every client of today "
-        "knows the extension.",
+        "Private CAs made with old settings of OpenSSL lack the mark, Starfield's Class 2 root "
+        "too; and every client of today knows the extension.",
     ),
     Rule(
         "What is the default is left out",
@@ -299,6 +304,17 @@ FORM_LEFT_OUT = (
         "A rule for public CAs, kept by their auditors and browsers; a device's own CA has years.",
     ),
     Rule(
+        "The order of the certificates",
+        "RFC 5246, 7.4.2",
+        "Each certificate certifies the one before it; nothing else is sent.",
+        (
+            Deviation("out-of-order", PATH, None, _ordered("leaf", "upper", "lower")),
+            Deviation("sent-twice", PATH, None, _ordered("leaf", "lower", "lower", "upper")),
+            Deviation("with-the-root", PATH, None, _ordered("leaf", "lower", "upper", "root")),
+        ),
+        "Servers are set up so by mistake; the path is the same (RFC 8446, 4.4.2, lets it pass).",
+    ),
+    Rule(
         "Transparency and revocation",
         "RFC 6962; RFC 7633; Baseline Requirements 7.1.2.7.6",
         "Timestamps of certificate transparency logs, must-staple, where to ask for revocation.",
@@ -316,5 +332,6 @@ FORM_LEFT_OUT = (
         "Mbed TLS neither asks for a staple nor can a board look at a log.",
     ),
 )
+
 
 FORM_GOOD = (Deviation("five-below-the-root", PATH, None, lambda p: p.longer(2)),)

@@ -240,8 +240,8 @@ def keys_left_out() -> tuple[Rule, ...]:
                     lambda p: p.leaf_key(spki(_exponent_three()), _exponent_three()),
                 ),
             ),
-            "A `should`: with full padding checks 3 is sound, and Starfield's and VeriSign's "
-            "roots of old have it.",
+            "A `should`: with full padding checks 3 is sound, and Starfield's Class 2 root has "
+            "it.",
         ),
         Rule(
             "RSA with NULL parameters",

@@ -264,6 +264,36 @@ NAMES_LEFT_OUT = (
         "Nothing reads the common name, and private CAs write there what they like.",
     ),
     Rule(
+        "Letters of a PrintableString",
+        "X.680, 41.4",
+        "It has no star, at sign or underscore.",
+        (
+            Deviation(
+                "common-name-printable-star",
+                LEAF,
+                None,
+                lambda p: setattr(
+                    p.leaf, "subject", name("*.deviant.test", 0x13, organization=False)
+                ),
+            ),
+        ),
+        "CAs have long written wildcards so, and nothing reads the common name.",
+    ),
+    Rule(
+        "No dot at the start of a constraint",
+        "RFC 5280, 4.2.1.10",
+        "The base of a constraint on DNS names is a name.",
+        (
+            Deviation(
+                "constraints-leading-dot",
+                LOWER,
+                None,
+                _constrain(constraints(dns(".deviant.test"))),
+            ),
+        ),
+        "CAs write it so; it is read as the names below, not the name itself.",
+    ),
+    Rule(
         "A critical subjectAltName",
         "RFC 5280, 4.2.1.6",
         "Beside a subject it should not be critical.",

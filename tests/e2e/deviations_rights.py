@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ats_trust_tools.der_writer import sequence
+from ats_trust_tools.der_writer import element, sequence
 from e2e.deviant_certificate import (
     CLIENT_AUTH,
     CODE_SIGNING,
@@ -14,6 +14,7 @@ from e2e.deviant_certificate import (
     basic_constraints,
     extended_usage,
     key,
+    key_identifier,
     key_usage,
     oid,
     spki,
@@ -55,6 +56,13 @@ def _another_issuer_key(where: str) -> Callable[[Plan], None]:
         draft.put("aki", authority_key(spki(key("another"))).value)
 
     return change
+
+
+def _by_serial(issuer: bytes, number: int) -> bytes:
+    """The value of an authorityKeyIdentifier that also names a certificate."""
+    identifier = element(0x80, key_identifier(spki(key("lower"))))
+    serial = element(0x82, number.to_bytes(2, "big"))
+    return sequence(identifier, element(0xA1, element(0xA4, issuer)), serial)
 
 
 RIGHTS_RULES = (
@@ -196,6 +204,20 @@ RIGHTS_RULES = (
 )
 
 RIGHTS_LEFT_OUT = (
+    Rule(
+        "The issuer's serial number",
+        "RFC 5280, 4.2.1.1",
+        "authorityKeyIdentifier may name the issuer's certificate by its issuer and serial number.",
+        (
+            Deviation(
+                "aki-of-another-serial",
+                LEAF,
+                None,
+                lambda p: p.leaf.put("aki", _by_serial(p.leaf.issuer, 4711)),
+            ),
+        ),
+        "A CA whose certificate was renewed with the same key goes on, and its old leaves do.",
+    ),
     Rule(
         "Any purpose in a leaf",
         "Baseline Requirements 7.1.2.7.10",

@@ -107,7 +107,8 @@ def _table(deviations: Iterable[Deviation], met: Mapping[str, Met]) -> str:
 def _alone(report: Report) -> str:
     if report["class"] == "accepted":
         return "**accepted**"
-    return f"{report['class']}: {str(report['args'][0]).strip()}"
+    # The number and Mbed TLS's name for it, or a sentence.
+    return f"{report['class']}: {', '.join(str(one).strip() for one in report['args'])}"
 
 
 def _ours(report: Report) -> str:
