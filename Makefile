@@ -5,7 +5,7 @@ PYTHON_IN_VENV := .venv/bin/python
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types venv micropython openssl firmware lock manifest dist refusals sizes bench bench-fleet soak clean
+.PHONY: help demo test check format lint types venv micropython openssl firmware lock manifest dist refusals judge sizes bench bench-fleet soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ openssl:
 
 refusals: venv micropython ## write docs/refusals.md anew, from a run
 	$(PYTHON_IN_VENV) tests/e2e/refusals_page.py
+
+judge: venv micropython ## write docs/judge.md anew, from a run
+	$(PYTHON_IN_VENV) tests/e2e/judge_page.py
 
 sizes: venv ## bytes of the device library on flash and in memory
 	PYTHONPATH=tests:scripts $(PYTHON_IN_VENV) benchmarks/sizes.py

@@ -64,11 +64,19 @@ class Met(NamedTuple):
     required: str
     ats_trust: Report
 
-    @property
-    def verdict(self) -> str:
-        """Class and code of what ats_trust says."""
-        report = self.ats_trust
-        return f"{report['class']} `{report['code']}`" if "code" in report else report["class"]
+
+def verdict(report: Report) -> str:
+    """Class and code of what ats_trust says."""
+    return f"{report['class']} `{report['code']}`" if "code" in report else report["class"]
+
+
+def said(report: Report) -> str:
+    """The same with the details, without the time of this run, which says nothing to a reader."""
+    if "code" not in report:
+        return f"`{report['text']}`"
+    detail = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "DATE", report["detail"])
+    shown = detail if len(detail) <= 120 else detail[:117] + "..."
+    return f"{verdict(report)}: {shown}".replace("|", "\\|")
 
 
 def meet_all(doors: Doors, micropython: MicroPython) -> dict[str, Met]:
@@ -121,22 +129,14 @@ def page(met: dict[str, Met], micropython: MicroPython) -> str:
     """The page's text."""
     head = _HEAD.format(version=micropython.version, mbedtls=micropython.mbedtls, command=_COMMAND)
     first = "".join(
-        f"| {name} | {one.off} | {one.required} | {one.verdict} |\n" for name, one in met.items()
+        f"| {name} | {one.off} | {one.required} | {verdict(one.ats_trust)} |\n"
+        for name, one in met.items()
     )
     second = "".join(
-        f"| {name} | {IMPOSTORS[name].summary} | {_said(one)} | {_remedy(one)} |\n"
+        f"| {name} | {IMPOSTORS[name].summary} | {said(one.ats_trust)} | {_remedy(one)} |\n"
         for name, one in met.items()
     )
     return head + first + _MIDDLE + second + _TAIL
-
-
-def _said(one: Met) -> str:
-    if "code" not in one.ats_trust:
-        return f"`{one.ats_trust['text']}`"
-    # The time of this run says nothing to a reader.
-    detail = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "DATE", one.ats_trust["detail"])
-    shown = detail if len(detail) <= 120 else detail[:117] + "..."
-    return f"{one.verdict}: {shown}".replace("|", "\\|")
 
 
 def _remedy(one: Met) -> str:

@@ -188,6 +188,7 @@ class CarelessStream:
         self._settings = HandshakeSettings()
         self._settings.minVersion = self._settings.maxVersion = (3, 3)
         self._settings.cipherNames = ["aes128gcm", "aes256gcm"]
+        self._settings.rsaSchemes = ["pkcs1"]  # A client of TLS 1.3 may fail to verify PSS here.
         self._pairs = [_tlslite_pair(chain) for chain in chains]
         host = VirtualHost()
         host.keys = [Keypair(key, certificates) for certificates, key in self._pairs[1:]]
@@ -285,9 +286,7 @@ def _tlslite_pair(chain: Chain) -> tuple[list[Any], Any]:
         if position == 0:
             # Only what picks the suite is needed of the leaf, and it may be unreadable.
             certificate.parseBinary(chain.whole_leaf)
-            certificate.bytes = bytearray(der)
-        else:
-            certificate.parseBinary(der)
+        certificate.bytes = bytearray(der)
         certificates.append(certificate)
     return certificates, parsePEMKey(private_key_pem(chain.key).decode(), private=True)
 
