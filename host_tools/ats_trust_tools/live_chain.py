@@ -104,7 +104,7 @@ def _client_hello(host: str, suites: Any) -> bytes:
         context.wrap_bio(ssl.MemoryBIO(), written, server_hostname=host).do_handshake()
     except ssl.SSLWantReadError:
         pass  # For the answer.
-    except ValueError:  # UnicodeError is one.
+    except (ValueError, TypeError):  # What IDNA can not encode; a NUL.
         raise NoChain(Reason.UNKNOWN_NAME, f"{printable(host)} is not a host name") from None
     return written.read()
 

@@ -32,9 +32,9 @@ class Handshake:
     """What came of it.
 
     outcome: "accepted", the server was authenticated, also where it then turned us away for want
-    of a client certificate (`note` says so); "refused", it was not, or this bundle is of no use for it; "unknown", no answer to that
-    question: no MicroPython here, the network failed, out of time, this computer's clock or
-    memory; `note` says what to do.
+    of a client certificate (`note` says so); "refused", it was not, or the bundle is of no use for
+    it; "unknown", no answer to that question: no MicroPython here, the network failed, out of
+    time, this computer's clock or memory; `note` says what to do.
     micropython: "MicroPython 1.28.0, Mbed TLS 3.6.6"; empty if there is none.
     error, code, detail, stage, remedy: the library's error, as "PeerRejected", "expired", ...;
     empty where there was none. Text of the server's may be in `detail` and is not yet printable.
@@ -117,9 +117,7 @@ def _run(micropython: MicroPython, job: dict[str, Any], bundle: bytes, timeout: 
         (folder / "handshake.py").write_text(_PROGRAM, encoding="ascii")
         (folder / "job.json").write_text(json.dumps(job), encoding="ascii")
         line = [*micropython.argv, str(folder / "handshake.py"), "job.json"]
-        # Else it would wait for a person after the program.
-        environment = {k: v for k, v in os.environ.items() if k != "MICROPYINSPECT"}
-        return micropython_program.run(line, folder, timeout, environment)
+        return micropython_program.run(line, folder, timeout)
 
 
 def _told(micropython: str, ended: Ended, timeout: float) -> Handshake:

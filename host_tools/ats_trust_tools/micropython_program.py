@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,16 +103,14 @@ def probe(argv: Sequence[str]) -> MicroPython:
     return MicroPython(tuple(argv), version, mbedtls, offers_tls13 == "True")
 
 
-def run(
-    command_line: Sequence[str],
-    cwd: Path,
-    timeout: float,
-    environment: Mapping[str, str] | None = None,
-) -> Ended:
+def run(command_line: Sequence[str], cwd: Path, timeout: float) -> Ended:
     """Run a program without input, in a process group of its own. timeout: seconds for all of it.
 
     Raises ToolError if it can not be started.
     """
+    # Else it would wait for a person afterwards, and look for the user's own modules.
+    left_out = ("MICROPYINSPECT", "MICROPYPATH")
+    environment = {name: value for name, value in os.environ.items() if name not in left_out}
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         try:
             process = subprocess.Popen(
