@@ -7,12 +7,11 @@ on PATH. A program always ends: when its time is up, it and all that it started 
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import signal
 import subprocess
-import sys
+import sysconfig
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +24,6 @@ HOW_TO_GET = (
     "pip install 'ats-trust[micropython]' brings it (Linux on x86-64, macOS on arm64); elsewhere "
     "build MicroPython's unix port and set MICROPYTHON=/path/to/micropython"
 )
-_PACKAGE = "micropython_unix"
 _SINCE = (1, 24)  # Those before misread certificates: lib/ats_trust/trusted_context.py.
 _MOST_OUTPUT = 64 * 1024
 
@@ -83,11 +81,9 @@ def command() -> list[str] | None:
     if selected:
         # A wrong path is a mistake: nothing else is taken in its place.
         return [str(Path(shutil.which(selected) or selected).absolute())]
-    if importlib.util.find_spec(_PACKAGE):
-        # -P: what lies in the current folder is no part of Python.
-        return [sys.executable, "-P", "-m", _PACKAGE]
-    program = shutil.which("micropython")
-    return [str(Path(program).absolute())] if program else None
+    program = Path(sysconfig.get_path("scripts"), "micropython")
+    found = str(program) if program.is_file() else shutil.which("micropython")
+    return [str(Path(found).absolute())] if found else None
 
 
 def probe(argv: Sequence[str]) -> MicroPython:

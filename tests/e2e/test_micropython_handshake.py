@@ -105,7 +105,7 @@ def test_unknown(doors: Doors, program: Path) -> None:
 def no_micropython(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MICROPYTHON", raising=False)
     monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr(micropython_program, "_PACKAGE", "no_such_package")
+    monkeypatch.setattr("sysconfig.get_path", lambda _: "/no/such/folder")
 
 
 def test_no_micropython(monkeypatch: pytest.MonkeyPatch) -> None:
