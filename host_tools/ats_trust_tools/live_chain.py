@@ -15,6 +15,7 @@ Rules kept here:
 from __future__ import annotations
 
 import errno
+import math
 import socket
 import ssl
 import threading
@@ -85,6 +86,7 @@ def fetch(
 _MOST = 128 * 1024
 _LEAST_WAIT = 0.001  # Seconds: 0 would mean another mode to a socket.
 _FIRST_BYTES = 80
+_REST_OF_LINE = 0.5  # Seconds.
 _ALERTS = {
     # RFC 5246, 7.2; RFC 6066, 3.
     40: Reason.NO_SUCH_LEAF,
@@ -166,8 +168,9 @@ class _Server:
             data += some
         return data
 
-    def _wait(self) -> None:
-        left = self._deadline - time.monotonic()
+    def _wait(self, most: float = math.inf) -> None:
+        """Let the next call of the socket take what is left of the time, or `most` seconds."""
+        left = min(self._deadline - time.monotonic(), most)
         if left <= 0:
             raise TimeoutError
         self._sock.settimeout(max(left, _LEAST_WAIT))
@@ -192,7 +195,7 @@ class _Server:
     def _not_tls(self, data: bytes) -> NoReturn:
         """Say so, with what else it says at once: no more than a line."""
         try:
-            self._wait()
+            self._wait(_REST_OF_LINE)
             data += self._sock.recv(_FIRST_BYTES - len(data))
         except OSError:
             pass
@@ -246,12 +249,9 @@ def _check_hello(server: _Server, body: bytes, leaf: LeafKey, suites: dict[int, 
 
 def _certificates(server: _Server, body: bytes) -> list[bytes]:
     try:
-        found = records.certificates(body)
+        return records.certificates(body)
     except MbedError:
         server.malformed("its Certificate message is damaged")
-    if not found:
-        server.malformed("it shows no certificate")
-    return found
 
 
 def _alerted(server: _Server, content: bytes, leaf: LeafKey) -> None:

@@ -104,9 +104,8 @@ def run(command_line: Sequence[str], cwd: Path, timeout: float) -> Ended:
 
     Raises ToolError if it can not be started.
     """
-    # Else it would wait for a person afterwards, and look for the user's own modules.
-    left_out = ("MICROPYINSPECT", "MICROPYPATH")
-    environment = {name: value for name, value in os.environ.items() if name not in left_out}
+    # MICROPYINSPECT: it would wait for a person after the program.
+    environment = {k: v for k, v in os.environ.items() if k != "MICROPYINSPECT"}
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         try:
             process = subprocess.Popen(

@@ -194,6 +194,21 @@ def test_dripping(start: bytes, reason: Reason) -> None:
     assert saw != ["never left"]
 
 
+def test_a_word_and_then_silence() -> None:
+    """What is no TLS is known at its first bytes: the rest of the line is not waited for long."""
+
+    def handle(sock: socket.socket) -> int:
+        sock.recv(1024)
+        sock.sendall(b"220 x")
+        return len(sock.recv(1024))
+
+    began = time.monotonic()
+    with tls_servers.serving(handle, connections=1) as (port, _):
+        said = refusal(port, timeout=5)
+    assert said.reason is Reason.NOT_TLS and '"220 x"' in str(said)
+    assert time.monotonic() - began < 2
+
+
 @pytest.fixture
 def closed_port() -> Iterator[int]:
     """A port on which nothing listens, and nothing will."""
@@ -215,8 +230,10 @@ def test_unanswered_connection() -> None:
         port = listener.getsockname()[1]
         # Linux lets one more wait than `listen` says; after that it answers no more.
         with socket.create_connection((HERE, port)):
+            began = time.monotonic()
             said = refusal(port, timeout=0.5)
     assert said.reason is Reason.TIMED_OUT
+    assert time.monotonic() - began < 1.5
 
 
 def test_names(monkeypatch: pytest.MonkeyPatch) -> None:

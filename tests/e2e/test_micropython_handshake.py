@@ -28,9 +28,12 @@ def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     folder = tmp_path / "a folder: with a 'name'"
     folder.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(folder))
-    # None of the user's own can get in between.
-    (tmp_path / "socket.py").write_text("raise ImportError('not yours')")
-    monkeypatch.setenv("MICROPYPATH", str(tmp_path))
+    # Nothing of the user's own can get in between.
+    own = tmp_path / ".micropython" / "lib"
+    own.mkdir(parents=True)
+    (own / "socket.py").write_text("raise ImportError('not yours')")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("MICROPYPATH", str(own))
     monkeypatch.setenv("MICROPYINSPECT", "1")
     monkeypatch.chdir(tmp_path)
     return folder
