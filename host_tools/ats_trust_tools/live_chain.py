@@ -65,9 +65,10 @@ def fetch(
 ) -> list[bytes]:
     """Return the certificates that the server presents, DER, its own first, in its order.
 
-    host: the name to ask for (SNI), as ats_trust.endpoint.parse returns it. address: where to
-    connect if not to what DNS says of the name. leaf: the type of the server's own key. timeout:
-    seconds for all of it. Raises NoChain.
+    host: the name to ask for (SNI), as ats_trust.endpoint.parse returns it. port: 1 to 65535.
+    address: where to connect if not to what DNS says of the name. leaf: the type of the server's
+    own key. timeout: seconds for all of it. Raises NoChain; ToolError where this computer's
+    OpenSSL is at fault.
     """
     deadline = time.monotonic() + timeout
     suites = {
@@ -99,15 +100,20 @@ def _client_hello(host: str, suites: Any) -> bytes:
     """The one message of ours. OpenSSL writes it, and never gets to see an answer."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
-    # Level 0: also what a board would refuse is to be seen, for the refusal to be explained.
-    context.set_ciphers(":".join(suites) + ":@SECLEVEL=0")
     written = ssl.MemoryBIO()
     try:
+        # Level 0: also what a board would refuse is to be seen, for the refusal to be explained.
+        context.set_ciphers(":".join(suites) + ":@SECLEVEL=0")
         context.wrap_bio(ssl.MemoryBIO(), written, server_hostname=host).do_handshake()
     except ssl.SSLWantReadError:
         pass  # For the answer.
+    except ssl.SSLError:
+        raise ToolError(
+            "this computer's OpenSSL can not offer what boards do, TLS 1.2 with ECDHE and "
+            "AES-GCM; look at its configuration, OPENSSL_CONF"
+        ) from None
     except (ValueError, TypeError):  # What IDNA can not encode; a NUL.
-        raise NoChain(Reason.UNKNOWN_NAME, f"{printable(host)} is not a host name") from None
+        raise NoChain(Reason.UNKNOWN_NAME, f'"{printable(host)}" is not a host name') from None
     return written.read()
 
 
@@ -286,7 +292,11 @@ def _connected(address: str, port: int, deadline: float) -> socket.socket:
         left = (deadline - time.monotonic()) / (len(places) - tried)
         if left <= 0:
             break
-        sock = socket.socket(family, kind, protocol)
+        try:
+            sock = socket.socket(family, kind, protocol)
+        except OSError as error:  # A system without IPv6.
+            failure = error
+            continue
         try:
             sock.settimeout(max(left, _LEAST_WAIT))
             sock.connect(place)

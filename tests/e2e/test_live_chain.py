@@ -11,6 +11,7 @@ import pytest
 
 import tls_servers
 from ats_trust_tools import live_chain
+from ats_trust_tools.errors import ToolError
 from ats_trust_tools.live_chain import NoChain, Reason, fetch
 from e2e.doors import Door, Doors
 
@@ -254,3 +255,27 @@ def test_names(monkeypatch: pytest.MonkeyPatch) -> None:
     said = refusal(8883, NAME, None, timeout=0.2)
     assert said.reason is Reason.TIMED_OUT and "DNS" in str(said)
     assert time.monotonic() - began < 0.9
+
+
+def test_many_addresses(monkeypatch: pytest.MonkeyPatch, doors: Doors) -> None:
+    """Of a name's addresses the first that answers is taken; none keeps the others waiting."""
+    door = doors.open("rsa")
+    with socket.socket() as full:
+        full.bind((HERE, 0))
+        full.listen(0)
+        with socket.create_connection(full.getsockname()):
+            tcp = (socket.SOCK_STREAM, 0, "")
+            places = [
+                (12345, *tcp, (HERE, door.port)),  # No such family of addresses.
+                (socket.AF_INET, *tcp, full.getsockname()),
+                (socket.AF_INET, *tcp, (HERE, door.port)),
+            ]
+            monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: places)
+            assert fetched(door, "rsa", timeout=1) == door.chain
+
+
+def test_openssl_that_can_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An OpenSSL without what boards offer is told from a server without it."""
+    monkeypatch.setattr(live_chain, "OPENSSL_NAME", dict.fromkeys(live_chain.OPENSSL_NAME, "NO"))
+    with pytest.raises(ToolError, match="OPENSSL_CONF"):
+        fetch(NAME, 8883, HERE)
