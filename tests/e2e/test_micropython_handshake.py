@@ -11,20 +11,21 @@ from pathlib import Path
 import pytest
 
 from ats_trust_tools import micropython_program
+from ats_trust_tools.errors import ToolError
 from ats_trust_tools.micropython_handshake import Handshake, shake
 from conftest import missing
 from e2e.doors import Door, Doors
-from interpreters import Missing, releases
 
 HERE = "127.0.0.1"
 
 
 @pytest.fixture
 def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A MicroPython is here, temporary files go to an empty folder, and nothing stays in it."""
-    found = releases()[0]
-    if isinstance(found, Missing):
-        missing(found.reason)
+    """A fitting MicroPython is here, temporary files go to an empty folder, and nothing stays in it."""
+    try:
+        micropython_program.find()
+    except ToolError as error:
+        missing(str(error))
     folder = tmp_path / "a folder: with a 'name'"
     folder.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(folder))
