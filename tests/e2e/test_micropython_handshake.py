@@ -21,7 +21,7 @@ HERE = "127.0.0.1"
 
 @pytest.fixture
 def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A fitting MicroPython is here, temporary files go to an empty folder, and nothing stays in it."""
+    """A fitting MicroPython is here; temporary files go to an empty folder, which stays so."""
     try:
         micropython_program.find()
     except ToolError as error:
