@@ -68,9 +68,14 @@ def shake(
         micropython = micropython_program.find()
     except ToolError as error:
         return Handshake("unknown", note=str(error))
-    job = {"host": host, "port": port, "address": address, "bundle": "roots.bin", "device": None}
-    if device is not None:
-        job["device"] = str(device.absolute())
+    job = {
+        "host": host,
+        "port": port,
+        "address": address,
+        "bundle": "roots.bin",
+        "device": str(device.absolute()) if device else None,
+        "timeout": timeout + 1,  # Of no use but to end it when we were killed ourselves.
+    }
     try:
         ended = _run(micropython, job, bundle, timeout)
     except OSError as error:
@@ -93,7 +98,7 @@ try:
     options = {{"bundle": job["bundle"]}}
     if job["device"]:
         options["credentials"] = ats_trust.load_device(job["device"]).credentials
-    ats_trust.connect(job["host"], job["port"], job["address"], None, **options).close()
+    ats_trust.connect(job["host"], job["port"], job["address"], job["timeout"], **options).close()
 except ats_trust.TrustError as error:
     for name in ("code", "detail", "stage", "remedy"):
         found[name] = getattr(error, name)

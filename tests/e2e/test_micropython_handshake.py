@@ -11,20 +11,21 @@ from pathlib import Path
 import pytest
 
 from ats_trust_tools import micropython_program
+from ats_trust_tools.errors import ToolError
 from ats_trust_tools.micropython_handshake import Handshake, shake
 from conftest import missing
 from e2e.doors import Door, Doors
-from interpreters import Missing, releases
 
 HERE = "127.0.0.1"
 
 
 @pytest.fixture
 def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A MicroPython is here, temporary files go to an empty folder, and nothing stays in it."""
-    found = releases()[0]
-    if isinstance(found, Missing):
-        missing(found.reason)
+    """A fitting MicroPython is here; temporary files go to an empty folder, which stays so."""
+    try:
+        micropython_program.find()
+    except ToolError as error:
+        missing(str(error))
     folder = tmp_path / "a folder: with a 'name'"
     folder.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(folder))
@@ -56,14 +57,15 @@ def test_accepted(doors: Doors, program: Path) -> None:
     assert visit.handshake_complete and (visit.after_handshake, visit.plaintext) == (0, b"")
 
 
-def test_device(doors: Doors, program: Path) -> None:
+def test_device(doors: Doors, program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a device's certificate the server is known and we are not; with it, both are."""
     door = doors.open("rsa", impostor="no-client-cert")
     found = shaken(door, program)
     assert (found.outcome, found.error) == ("accepted", "ClientRefused")
     assert found.code == "client_refused" and "was authenticated" in found.note
     device = door.write_device("device.bin")
-    assert shaken(door, program, device=device).error == ""
+    monkeypatch.chdir(device.parent)
+    assert shaken(door, program, device=Path(device.name)).error == ""
     other = doors.open("ecdsa").bundle
     found = shaken(door, program, device=other)
     assert (found.outcome, found.code) == ("unknown", "bad_credentials")
