@@ -77,7 +77,8 @@ class Draft:
     """A certificate before it is signed; each part is DER, whole elements, and may be replaced.
 
     extensions: by name, in their order; None leaves out the whole field. after_key: what stands
-    between key and extensions. trailer: what follows the certificate. sign: makes the signature over the tbsCertificate.
+    between key and extensions. sign: makes the signature over the tbsCertificate. trailer: what
+    follows the certificate.
     """
 
     subject: bytes

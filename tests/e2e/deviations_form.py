@@ -207,7 +207,6 @@ FORM_RULES = (
         "Lengths are definite and as short as can be, so that there is one encoding.",
         (
             Deviation("length-not-minimal", LEAF, "malformed", _part("encode_tbs", _long_tbs)),
-            Deviation("bytes-behind-certificate", LEAF, "malformed", _part("trailer", NULL)),
             Deviation("length-indefinite", LEAF, "malformed", _part("encode_tbs", _endless_tbs)),
             Deviation(
                 "length-not-minimal-intermediate",
@@ -247,6 +246,12 @@ FORM_RULES = (
             _time("time-of-no-digits", element(0x17, b"25+1 1000000Z"), "malformed"),
             Deviation("intermediate-expired", LOWER, "expired", _expired),
         ),
+    ),
+    Rule(
+        "The order of the certificates",
+        "RFC 5246, 7.4.2",
+        "Each issuer comes after what it issued; Mbed TLS looks no other way.",
+        (Deviation("out-of-order", PATH, "bad_intermediate", _ordered("leaf", "upper", "lower")),),
     ),
     Rule(
         "A sane number of certificates",
@@ -304,15 +309,15 @@ FORM_LEFT_OUT = (
         "A rule for public CAs, kept by their auditors and browsers; a device's own CA has years.",
     ),
     Rule(
-        "The order of the certificates",
-        "RFC 5246, 7.4.2",
-        "Each certificate certifies the one before it; nothing else is sent.",
+        "Nothing but the path",
+        "RFC 5246, 7.4.2; X.690, 8.1",
+        "No certificate is sent that does not certify the one before it, and no stray bytes.",
         (
-            Deviation("out-of-order", PATH, None, _ordered("leaf", "upper", "lower")),
             Deviation("sent-twice", PATH, None, _ordered("leaf", "lower", "lower", "upper")),
+            Deviation("bytes-behind-certificate", LEAF, None, _part("trailer", NULL)),
             Deviation("with-the-root", PATH, None, _ordered("leaf", "lower", "upper", "root")),
         ),
-        "Servers are set up so by mistake; the path is the same (RFC 8446, 4.4.2, lets it pass).",
+        "Servers are set up so by mistake; the path is the same, and nothing reads the rest.",
     ),
     Rule(
         "Transparency and revocation",

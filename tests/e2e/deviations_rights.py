@@ -207,7 +207,7 @@ RIGHTS_LEFT_OUT = (
     Rule(
         "The issuer's serial number",
         "RFC 5280, 4.2.1.1",
-        "authorityKeyIdentifier may name the issuer's certificate by its issuer and serial number.",
+        "authorityKeyIdentifier may name the issuer's certificate, by issuer and serial number.",
         (
             Deviation(
                 "aki-of-another-serial",
