@@ -126,7 +126,7 @@ class TestReport(unittest.TestCase):
                 self.assertEqual(len(_Socket.opened), 2)
                 self.assertTrue("certificate 1" in kinds, lines)
             self.assertIn("private address", kinds["address"])
-            self.assertEqual("missing" in kinds, missing)
+            self.assertEqual("missing" in kinds, missing, lines)
 
     def test_left_out(self):
         """A device's names are not in the report, unless asked for."""
