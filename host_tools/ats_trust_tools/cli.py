@@ -28,6 +28,10 @@ COMMANDS = {
         "ats_trust_tools.commands.inspect",
         "explain a bundle, device file or certificate",
     ),
+    "check": (
+        "ats_trust_tools.commands.check",
+        "would a board accept this server, and until when",
+    ),
     "device": ("ats_trust_tools.commands.device", "make or show a device's own file"),
     "endpoint": ("ats_trust_tools.commands.endpoint", "ask AWS for your account's endpoint"),
     "flash": ("ats_trust_tools.commands.flash", "library, roots and device file onto a board"),

@@ -163,7 +163,7 @@ def _certificates(path: Path, content: bytes, manifest: Manifest, now: datetime)
     warnings: list[str] = []
     for index, certificate in enumerate(certificates):
         facts = certificate_facts(certificate, manifest, now)
-        facts["signed_by"] = _signer(certificate, certificates, index, manifest)
+        facts["signed_by"] = signer(certificate, certificates, index, manifest)
         shown.append(facts)
         warnings += _expiry(str(facts["subject"]), facts, DEVICE_EXPIRES_SOON)
         below = fields(certificates[index - 1]) if index else None
@@ -175,7 +175,7 @@ def _certificates(path: Path, content: bytes, manifest: Manifest, now: datetime)
     return {"kind": "certificates", "certificates": shown, "warnings": warnings}
 
 
-def _signer(certificate: bytes, chain: list[bytes], index: int, manifest: Manifest) -> str:
+def signer(certificate: bytes, chain: list[bytes], index: int, manifest: Manifest) -> str:
     """Say in words whose key made the signature, as far as it can be checked here."""
     parts = fields(certificate)
     if parts.self_issued:

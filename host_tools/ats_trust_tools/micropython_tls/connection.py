@@ -267,7 +267,7 @@ class SSLSocket:
             raise MbedError(Code.SSL_UNEXPECTED_MESSAGE, Alert.UNEXPECTED_MESSAGE)
         presented = verdict.parse_all(records.certificates(body))
         self._leaf = presented[0]
-        path = verdict.judge(presented, self._suite, self._context, self._host)
+        path = verdict.judge(presented, self._suite, self._context, self._host, time.time())
         # OpenSSL checks for itself, now that it has an anchor.
         try:
             for der in anchor.for_path(path):

@@ -6,14 +6,27 @@ faults by verify_mode. A refusal is an MbedError with the alert for the server.
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from ats_trust_tools.micropython_tls import path, suites, x509
 from ats_trust_tools.micropython_tls.codes import Alert, Code, Flag, MbedError, alert_for
 
-if TYPE_CHECKING:
-    from ats_trust_tools.micropython_tls.context import SSLContext
+
+class Settings(Protocol):
+    """What is asked of an SSLContext."""
+
+    @property
+    def verify_mode(self) -> int:
+        """CERT_NONE, CERT_OPTIONAL or CERT_REQUIRED."""
+
+    @property
+    def anchors(self) -> Sequence[x509.Certificate]:
+        """The trust anchors that were loaded."""
+
+    @property
+    def verify_callback(self) -> Callable[[memoryview, int], int] | None:
+        """Called with each certificate of the path and its depth."""
 
 
 def parse_all(ders: list[bytes]) -> list[x509.Certificate]:
@@ -31,18 +44,22 @@ def parse_all(ders: list[bytes]) -> list[x509.Certificate]:
 
 
 def judge(
-    presented: list[x509.Certificate], suite: int, context: SSLContext, host: str | None
+    presented: list[x509.Certificate],
+    suite: int,
+    context: Settings,
+    host: str | None,
+    now: float,
 ) -> list[path.Step]:
     """The path that was accepted, the server's certificate first; empty unless CERT_REQUIRED.
 
-    Raises MbedError where the context asks for a good chain and this is none, and whenever the
-    callback says no.
+    now: seconds since 1970. Raises MbedError where the context asks for a good chain and this is
+    none, and whenever the callback says no.
     """
     if context.verify_mode == CERT_NONE:
         return []
     trusted = context.anchors
     try:
-        steps = path.build(presented, trusted, time.time())
+        steps = path.build(presented, trusted, now)
         steps[0].flags |= path.leaf_faults(presented[0], host)
         path.call_back(steps, context.verify_callback)
     except MbedError as error:
