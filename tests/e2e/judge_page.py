@@ -57,7 +57,9 @@ _LEFT_OUT = """
 ## By the book, and left out
 
 Rules that would refuse chains in use, or gain nothing for a client that authenticates a server. \
-Such chains are accepted. Nor is there a rule about the root: a bundle's anchors are checked when \
+Such chains are accepted. None of the rules above is broken by a chain captured from a real \
+endpoint (`tests/e2e/test_captured_chains.py`) or by one of the emulator's genuine ones \
+(`tests/e2e/test_good_connections.py`). There is no rule about roots: a bundle's are checked when \
 it is made.
 
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -136,7 +137,7 @@ def _headings(text: str) -> list[str]:
 @pytest.mark.parametrize(
     "path", sorted((REPOSITORY / "certs_der").glob("*.der")), ids=lambda path: path.stem
 )
-def test_roots_can_be_read(path) -> None:  # type: ignore[no-untyped-def]
+def test_roots_can_be_read(path: Path) -> None:
     """The rules of form hold for the roots too, old as they are."""
     certificate = Certificate(path.read_bytes())
     assert certificate.version == 3 and certificate.has_strong_key()
