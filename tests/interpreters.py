@@ -11,15 +11,15 @@ library, and always ends: on a time-out it is killed and the test fails.
 """
 
 import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import debian_micropython
+from ats_trust_tools import micropython_program
+from ats_trust_tools.errors import ToolError
 from fetched import FetchError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -27,29 +27,13 @@ DEVICE_TESTS = REPOSITORY / "tests" / "device"
 # MicroPython's own library folder for the tests: a `unittest` that reports and exits honestly.
 TEST_LIBRARY = REPOSITORY / "tests" / "on_micropython"
 
-_PROBE = (
-    "import sys, tls; print('.'.join(str(n) for n in sys.implementation[1] if n != ''));"
-    "print(tls.MBEDTLS_VERSION);"
-    "suites = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT).get_ciphers();"
-    "print(any(suite.startswith('TLS1-3') for suite in suites))"
-)
 # OPENSSL_CONF for a TLS server that serves every release here: see debian_micropython.
 SERVER_OPENSSL_CONF = REPOSITORY / "tests" / "openssl.cnf"
 
 
 @dataclass(frozen=True)
-class MicroPython:
-    """One MicroPython interpreter with the `tls` module."""
-
-    argv: tuple[str, ...]  # starts it, without any arguments
-    version: str  # "1.25.0", "1.29.0.preview"
-    mbedtls: str  # the Mbed TLS that it was built with: "Mbed TLS 3.6.6"
-    offers_tls13: bool  # no board does; Debian's build does
-
-    @property
-    def release(self) -> tuple[int, ...]:
-        """(1, 25): to say in a test since when something works."""
-        return tuple(int(part) for part in self.version.split(".")[:2])
+class MicroPython(micropython_program.MicroPython):
+    """One of them, with lib/ on its path."""
 
     def run(
         self,
@@ -124,15 +108,13 @@ class Missing:
 @cache
 def releases() -> tuple[MicroPython | Missing, ...]:
     """Every release that the tests are meant to run on, the newest first."""
-    selected = os.environ.get("MICROPYTHON")
-    if selected:
+    newest = micropython_program.command()
+    if newest and os.environ.get("MICROPYTHON"):
         # A wrong path is a mistake, not a missing release: no test may be skipped for it.
-        return (probe([selected]),)
+        return (probe(newest),)
     found: list[MicroPython | Missing] = []
-    newest = Path(sys.executable).with_name("micropython")
-    program = str(newest) if newest.exists() else shutil.which("micropython")
-    if program:
-        found.append(probe([program]))
+    if newest:
+        found.append(probe(newest))
     else:
         found.append(
             Missing(
@@ -152,16 +134,7 @@ def releases() -> tuple[MicroPython | Missing, ...]:
 def probe(argv: list[str]) -> MicroPython:
     """The interpreter that this command line starts; FetchError if it is not a fitting one."""
     try:
-        done = subprocess.run(
-            [*argv, "-c", _PROBE], capture_output=True, text=True, timeout=30, cwd="/"
-        )
-    except OSError as error:
-        raise FetchError(f"{argv[-1]} does not start ({error}): check MICROPYTHON") from error
-    lines = done.stdout.splitlines()
-    if done.returncode != 0 or len(lines) != 3:
-        raise FetchError(
-            f"{argv[-1]} is no MicroPython 1.23 or newer with the module tls:"
-            f" {(done.stderr or done.stdout).strip()[-200:]}"
-        )
-    version, mbedtls, offers_tls13 = lines
-    return MicroPython(tuple(argv), version, mbedtls, offers_tls13 == "True")
+        found = micropython_program.probe(argv)
+    except ToolError as error:
+        raise FetchError(str(error)) from error
+    return MicroPython(found.argv, found.version, found.mbedtls, found.offers_tls13)

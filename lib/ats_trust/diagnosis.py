@@ -5,9 +5,8 @@ Rules kept here:
   application is ever sent, and no connection is made that does not verify.
 - The verdict comes first, with all the memory there is; the certificates are read afterwards, on
   a second connection (`second_look`).
-- What may be pasted in public: endpoint prefix, own domain, client id, the name in the device's
-  certificate and file names are left out unless asked for; the device's certificate and key always.
-- What a server sends is shown as printable ASCII, and cut.
+- What would name account or device is left out unless asked for (`redaction`); its certificate
+  and key are never shown. What a server sends is shown as printable ASCII, and cut.
 - Whatever fails is a line of the report. Only what ends the program (KeyboardInterrupt) goes on.
 """
 
@@ -25,9 +24,10 @@ def diagnose(host, port=None, address=None, timeout=30, reveal=False, **options)
     """Connect to an endpoint and print a report on how it went. True if it was authenticated.
 
     host: str, the endpoint's name, a TrustedContext, or what load_device returned. port, address,
-    timeout, options: as for `connect`. reveal: do not leave out the names that the rules above
-    leave out.
+    timeout, options: as for `connect`. reveal: leave no names out.
     """
+    from .redaction import Veil
+
     veil = Veil(host, options, reveal)
     report = _Report(veil)
     try:
@@ -37,51 +37,6 @@ def diagnose(host, port=None, address=None, timeout=30, reveal=False, **options)
     except Exception as error:
         print("verdict: not known: " + veil(repr(error)))
     return False
-
-
-class Veil:
-    """Hides what must not be published, and all that does not print. Called with bytes or str.
-
-    host, options: as for `diagnose`. reveal: hide nothing.
-    """
-
-    def __init__(self, host, options, reveal):
-        self._words = []  # (lower case, what is put in its place)
-        self._reveal = reveal
-        for name in ("cert", "key"):
-            self.hide(options.get(name), name + " file")
-        self.hide(getattr(host, "client_id", None), "client id")
-        self.hide(getattr(host, "path", None), "device file")
-        host = getattr(host, "host", host)
-        if not isinstance(host, str):
-            return
-        from .endpoint import parse
-
-        try:
-            endpoint = parse(host)
-        except TrustError:
-            self.hide(repr(host)[:260], "host")
-            return
-        label, _, parent = endpoint.host.partition(".")
-        if endpoint.kind == "custom":
-            self.hide(endpoint.host, "host")
-            if "." in parent:
-                self.hide(parent, "domain")
-        elif endpoint.kind not in ("control", "greengrass"):
-            self.hide(label[:-4] if label.endswith("-ats") else label, "prefix")
-
-    def hide(self, word, what):
-        """Put <what> wherever `word` stands, in upper or lower case; not a str: nothing."""
-        if word and isinstance(word, str) and not self._reveal:
-            self._words.append((_printable(word).lower(), "<%s>" % what))
-            self._words.sort(key=lambda pair: -len(pair[0]))  # What holds another word goes first.
-
-    def __call__(self, text, limit=1000):
-        """Return the text as it may be printed."""
-        text = _printable(text if isinstance(text, str) else bytes(text))
-        for word, shown in self._words:
-            text = _replaced(text, word, shown)
-        return text if len(text) <= limit else text[:limit] + "..."
 
 
 class _Report:
@@ -105,14 +60,16 @@ class _Report:
                 made = _context(host, port, options)
             finally:
                 bundle = made._bundle if made else options.get("bundle")
-                self._try("roots", lambda: self._roots(bundle))
+                self._try("root", lambda: self._roots(bundle))
             self._say("endpoint", _endpoint(made))
             self._say("device", self._device(made))
             # From here on as `connect` does it, step by step.
-            raw = self._connected(made, port, address, timeout)
+            raw = self._connected(made, port, address, timeout, self._say)
         except Exception as error:
             self._verdict(error)
             return False
+        from .stream import close
+
         counted = _Counted(raw)
         error = None
         try:
@@ -123,20 +80,24 @@ class _Report:
         except Exception as caught:
             error = caught
             self._verdict(error)
+        finally:
+            close(counted)
         self._say("bytes", "%d sent, %d received" % (counted.sent, counted.received))
         if not error:
             self._say("note", "a server may still turn the device away when MQTT begins")
         if counted.received and getattr(error, "stage", "") not in ("hello", "setup"):
-            self._try("chain", lambda: self._chain(made, port, address, timeout))
+            self._try("chain", lambda: self._chain(made, port, address, timeout, error))
         return not error
 
     def _say(self, name, text):
         print("%s: %s" % (name, self._veil(text)))
 
     def _try(self, name, function):
-        """Print what the function returns, or why it could not."""
+        """Print what the function returns, if it does, or why it could not."""
         try:
-            self._say(name, function())
+            text = function()
+            if text:
+                self._say(name, text)
         except MemoryError:
             self._say(name, "not enough memory for this")
         except TrustError as error:
@@ -169,6 +130,8 @@ class _Report:
 
         if not isinstance(bundle, Bundle):
             bundle = Bundle(bundle)
+        text = "%s, version %d, built %s"
+        self._say("roots", text % (bundle.path, bundle.version, date(bundle.built_at)))
         for use, data in bundle.anchors():
             anchor = Certificate(data)
             what = [
@@ -184,7 +147,6 @@ class _Report:
             ]
             subject = name(data, anchor.subject, self._shown)
             self._say("root", "%s, %s, for %s" % (subject, key_kind(anchor), " ".join(what)))
-        return "%s, version %d, built %s" % (bundle.path, bundle.version, date(bundle.built_at))
 
     def _shown(self, text):
         return self._veil(text, _LIMIT).replace('"', "?")
@@ -196,41 +158,46 @@ class _Report:
 
         if not made._credentials:
             return "no certificate"
+        for part in ("_cert", "_key"):
+            self._veil.hide(getattr(made._credentials, part, None), part[1:] + " file")
         data = made._credentials()[0]
         name(data, Certificate(data).subject, self._keep)
         return "certificate and key present"
 
     def _keep(self, text):
-        text = _printable(bytes(text))
+        from .redaction import printable
+
+        text = printable(bytes(text))
         if text != "AWS IoT Certificate":  # The name that AWS gives to all alike.
             self._veil.hide(text, "device")
         return ""
 
-    def _connected(self, made, port, address, timeout):
-        """Return a connected socket."""
+    def _connected(self, made, port, address, timeout, say=None):
+        """Return a connected socket; say: what is called with each step's name and outcome."""
+        say = say or (lambda name, text: None)
         from .trusted_context import prepare
 
         step = "dns"
         raw = None
         try:
             _, raw, where = prepare(made, port, address, {})
-            self._say("address", _address(where))
+            say("address", _address(where))
             step = "tcp"
             raw.settimeout(timeout)
             raw.connect(where)
         except BaseException:
             if raw:
                 raw.close()
-            self._say(step, "failed")
+            say(step, "failed")
             raise
-        self._say("tcp", "connected")
+        say("tcp", "connected")
         if not hasattr(raw, "readinto"):
             import tls
 
             raw = tls.SocketStream(raw)  # CPython: the host tools' stand-in has it.
         return raw
 
-    def _chain(self, made, port, address, timeout):
+    def _chain(self, made, port, address, timeout, error):
         """Print what the certificates say, from a second connection that is broken off."""
         from .second_look import SecondLook
 
@@ -244,7 +211,10 @@ class _Report:
             look.close()
         for line in look.lines:
             print(line)
-        return "as presented, the server's own first" if look.lines else "not presented again"
+        if not look.lines:
+            return "not presented again"
+        for issuer in look.missing(made._find) if error else ():
+            self._say("missing", issuer + " was neither presented nor is it in the bundle")
 
 
 class _Counted:
@@ -292,12 +262,10 @@ def _endpoint(made):
 def _firmware():
     import tls
 
-    what = sys.implementation
-    return "%s %s, %s, %s, %s" % (
-        what.name,
-        ".".join([str(part) for part in what.version[:3]]),
+    return "%s, %s, %s, %s" % (
+        sys.version,
         sys.platform,
-        getattr(what, "_machine", "a computer"),
+        getattr(sys.implementation, "_machine", "a computer"),
         getattr(tls, "MBEDTLS_VERSION", "TLS of unknown version"),
     )
 
@@ -333,8 +301,8 @@ def _address(where):
 
         _, octets, port = socket.sockaddr(where)[:3]
         where = (".".join([str(octet) for octet in octets]), port)
-    parts = [int(part) for part in where[0].split(".") if part.isdigit()] + [0, 0]
-    private = (
+    parts = [int(part) for part in where[0].split(".") if part.isdigit()] + [-1, -1]
+    private = (  # RFC 1918, 6598, 3927.
         parts[0] in (0, 10, 127)
         or parts[:2] in ([192, 168], [169, 254])
         or parts[0] == 172
@@ -344,28 +312,3 @@ def _address(where):
     )
     text = "%s, port %d" % where[:2]
     return text + ", which is a private address: no server of AWS has one" if private else text
-
-
-def _printable(text):
-    octets = text.encode() if isinstance(text, str) else text
-    return bytes([octet if 31 < octet < 127 else 63 for octet in octets]).decode()
-
-
-def _replaced(text, word, shown):
-    """Return the text with `shown` for each `word`, which is in lower case.
-
-    A word of less than four characters must stand by itself, or nothing could be read any more.
-    """
-    low = text.lower()
-    done = ""
-    pos = at = 0
-    while True:
-        at = low.find(word, at)
-        if at < 0:
-            return done + text[pos:]
-        stop = at + len(word)
-        if len(word) < 4 and (low[:at][-1:].isalpha() or low[stop:][:1].isalpha()):
-            at += 1
-            continue
-        done += text[pos:at] + shown
-        pos = at = stop

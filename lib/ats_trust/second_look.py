@@ -9,6 +9,7 @@ Rules kept here:
 - What a server says leaves here through `show`, which hides and bounds it; never as it came.
 """
 
+from .bundle import name_keys
 from .der import DerError, const, expect, header
 from .flight import Flight
 from .preflight import date
@@ -30,6 +31,7 @@ class SecondLook(Flight):
     def __init__(self, raw, show):
         self.lines = []
         self._show = show
+        self._issuers = []  # (certificate's number, its issuer's key, the issuer in words)
         self._over = False
         super().__init__(raw, None)
         self._part = bytearray(_LONGEST)
@@ -76,10 +78,26 @@ class SecondLook(Flight):
             if rest:
                 yield -rest
 
+    def missing(self, find):
+        """Return in words the issuers that were not presented and that `find` has no anchor for.
+
+        find: callable, the key of an issuer's name -> list of anchors.
+        """
+        subjects = [self.chain[at : at + 8] for at in range(8, len(self.chain), 16)]
+        return [
+            "the issuer of certificate %d (%s)" % (number, issuer)
+            for number, key, issuer in self._issuers
+            if key not in subjects and not find(key)
+        ]
+
     def _describe(self, number, data):
         try:
             for line in described(data, self._show, number == 1):
                 self._tell(number, line)
+            keys = name_keys(data)
+            self.chain += keys
+            issuer = name(data, Certificate(data).issuer, self._show)
+            self._issuers.append((number, keys[:8], issuer))
         except DerError as error:
             self._tell(number, "%d bytes that can not be read: %s" % (len(data), error.detail))
 

@@ -151,8 +151,21 @@ class TestCertificate(Case):
         for number in (-0x2562, -0x2080):
             found = self.refused("unsupported_extension", OSError(number))
             self.assertIn("critical name constraints, or another", found.detail)
-        for number in (-0x2500, -0x2566, -0x25E2):  # The same extension twice, a wrong length.
+        for number in (-0x2500, -0x2566):  # The same extension twice, a wrong length.
             self.refused("malformed", OSError(number))
+
+    def test_unreadable(self):
+        """A version, an algorithm or a key that Mbed TLS can not read is called by its kind."""
+        for number, code in (
+            (-0x2580, "bad_certificate"),
+            (-0x2300, "weak_signature"),
+            (-0x2600, "weak_signature"),
+            (-0x3A00, "weak_key"),
+            (-0x3C80, "weak_key"),
+            (-0x4C80, "weak_key"),
+            (-0x4E80, "weak_key"),
+        ):
+            self.refused(code, OSError(number))
 
     def test_too_long(self):
         """A chain above what a record buffer holds is too long, not malformed."""

@@ -147,8 +147,8 @@ class TestMemory(Case):
         """A number for a bad key or no memory for it means memory while that is scarce."""
         for ample, kind, code in (
             (False, HeapError, "heap"),
-            (True, PeerRejected, "protocol_error"),
-            (None, PeerRejected, "protocol_error"),
+            (True, PeerRejected, "weak_key"),
+            (None, PeerRejected, "weak_key"),
         ):
             judge = judge_of(ample=ample)
             self.check(
