@@ -53,6 +53,12 @@ same with one thing different that may be so. All chains below are the first of 
 thing changed.
 
 """
+_IN_SHORT = """
+## In short
+
+| rule | chains that break it | of these Mbed TLS accepts | ats_trust says |
+|---|---|---|---|
+"""
 _LEFT_OUT = """
 ## By the book, and left out
 
@@ -86,10 +92,18 @@ def page(met: Mapping[str, Met], micropython: MicroPython) -> str:
         let_pass=sum(met[name].stock["class"] == "accepted" for name in broken),
         command=_COMMAND,
     )
-    text += _table(good(), met) + "\n## Rules\n\n"
+    text += _table(good(), met) + _IN_SHORT
+    text += "".join(_summary(rule, met) for rule in rules()) + "\n## Rules\n\n"
     text += "\n".join(_section(rule, met) for rule in rules()) + _LEFT_OUT
     text += "\n".join(_section(rule, met) for rule in left_out())
     return text + _REMEDIES + "".join(sorted({_remedy(met[name].ats_trust) for name in broken}))
+
+
+def _summary(rule: Rule, met: Mapping[str, Met]) -> str:
+    accepted = sum(met[one.name].stock["class"] == "accepted" for one in rule.deviations)
+    reports = [met[one.name].ats_trust for one in rule.deviations]
+    codes = ", ".join(dict.fromkeys(f"`{report['code']}`" for report in reports))
+    return f"| {rule.title} | {len(reports)} | {accepted} | {codes} |\n"
 
 
 def _section(rule: Rule, met: Mapping[str, Met]) -> str:
