@@ -96,13 +96,19 @@ def page(met: Mapping[str, Met], micropython: MicroPython) -> str:
     text += "".join(_summary(rule, met) for rule in rules()) + "\n## Rules\n\n"
     text += "\n".join(_section(rule, met) for rule in rules()) + _LEFT_OUT
     text += "\n".join(_section(rule, met) for rule in left_out())
-    return text + _REMEDIES + "".join(sorted({_remedy(met[name].ats_trust) for name in broken}))
+    refusals = [met[name].ats_trust for name in broken if "code" in met[name].ats_trust]
+    return text + _REMEDIES + "".join(sorted(set(map(_remedy, refusals))))
+
+
+def outcome(report: Report) -> str:
+    """The code of a refusal, or "accepted"."""
+    return str(report.get("code", report["class"]))
 
 
 def _summary(rule: Rule, met: Mapping[str, Met]) -> str:
     accepted = sum(met[one.name].stock["class"] == "accepted" for one in rule.deviations)
     reports = [met[one.name].ats_trust for one in rule.deviations]
-    codes = ", ".join(dict.fromkeys(f"`{report['code']}`" for report in reports))
+    codes = ", ".join(dict.fromkeys(f"`{outcome(report)}`" for report in reports))
     return f"| {rule.title} | {len(reports)} | {accepted} | {codes} |\n"
 
 
@@ -128,7 +134,7 @@ def _alone(report: Report) -> str:
 
 
 def _ours(report: Report) -> str:
-    return "accepted" if report["class"] == "accepted" else said(report)
+    return said(report) if outcome(report) != "accepted" else "accepted"
 
 
 def _remedy(report: Report) -> str:

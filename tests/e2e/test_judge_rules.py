@@ -11,8 +11,7 @@ import pytest
 from ats_trust.x509 import Certificate
 from e2e.deviant_chains import Plan
 from e2e.deviant_run import Met, deviations, good, left_out, meet_all, rules
-from e2e.device_run import Report
-from e2e.judge_page import PAGE, page
+from e2e.judge_page import PAGE, outcome, page
 from interpreters import REPOSITORY, MicroPython
 
 _ROW = re.compile(r"^\| (?!chain )([a-z0-9-]+) \| ([a-z -]+) \| (.*) \| (.*) \|$", re.M)
@@ -26,11 +25,6 @@ def met(micropython: MicroPython) -> dict[str, Met]:
 
 def _is_older(micropython: MicroPython) -> bool:
     return micropython.release < (1, 26)
-
-
-def outcome(report: Report) -> str:
-    """The code of a refusal, or "accepted"."""
-    return str(report.get("code", report["class"]))
 
 
 def test_refused_for_what_is_wrong(micropython: MicroPython) -> None:
