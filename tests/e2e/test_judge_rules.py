@@ -14,7 +14,7 @@ from e2e.deviant_run import Met, deviations, good, left_out, meet_all, rules
 from e2e.judge_page import PAGE, outcome, page
 from interpreters import REPOSITORY, MicroPython
 
-_ROW = re.compile(r"^\| (?!chain )([a-z0-9-]+) \| ([a-z -]+) \| (.*) \| (.*) \|$", re.M)
+_ROW = re.compile(r"^\| (?!chain |rule )([a-z0-9-]+) \| ([a-z -]+) \| (.*) \| (.*) \|$", re.M)
 
 
 @cache
