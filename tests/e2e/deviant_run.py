@@ -57,7 +57,7 @@ def deviations() -> dict[str, Deviation]:
 
 
 def meet_all(interpreter: Interpreter, *, stock: bool = True) -> dict[str, Met]:
-    """Every deviation, met by this interpreter; without `stock` by ats_trust only."""
+    """Every deviation, met by this interpreter; without `stock` by ats_trust only ({})."""
     plans = {name: one.plan for name, one in deviations().items()}
     root = Plan().root.signed()
     with tempfile.TemporaryDirectory() as folder:
@@ -70,7 +70,7 @@ def meet_all(interpreter: Interpreter, *, stock: bool = True) -> dict[str, Met]:
             mine = _meet(
                 interpreter, server, plans, "connect", {"options": {"bundle": bundle_path}}
             )
-            alone = mine
+            alone: dict[str, tuple[Report, int]] = {name: ({}, 0) for name in plans}
             if stock:
                 way = {"way": "required", "root": root_path, "timeout": _SECONDS}
                 alone = _meet(interpreter, server, plans, "stock", way)

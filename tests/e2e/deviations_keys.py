@@ -131,7 +131,8 @@ def key_rules() -> tuple[Rule, ...]:
         Rule(
             "RSA keys",
             "Baseline Requirements 6.1.5 and 6.1.6; RFC 8017, 3.1; RFC 3279, 2.3.1",
-            "2,048 bits or more; modulus and exponent odd, the exponent above 1.",
+            "2,048 bits or more; modulus and exponent odd, the exponent above 1. With 1 as the "
+            "exponent anybody can sign: below the intermediate that has it, the leaf is forged.",
             (
                 Deviation("rsa-1024", LEAF, "weak_key", _leaf_rsa(1024)),
                 Deviation("rsa-2047", LEAF, "weak_key", _leaf_rsa(2047)),

@@ -205,6 +205,12 @@ NAME_RULES = (
                 ),
             ),
             Deviation(
+                "constraints-unknown-field",
+                LOWER,
+                "malformed",
+                _constrain(Extension("2.5.29.30", sequence(element(0xA2, sequence(_PERMITTED))))),
+            ),
+            Deviation(
                 "constraints-odd-base",
                 LOWER,
                 "malformed",

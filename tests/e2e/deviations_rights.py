@@ -177,7 +177,7 @@ RIGHTS_RULES = (
     Rule(
         "Critical extensions are known",
         "RFC 5280, 4.2",
-        "What is critical and unknown ends it.",
+        "What is critical and unknown ends it, such as a precertificate's mark (RFC 6962, 3.1).",
         (
             Deviation(
                 "unknown-critical",
