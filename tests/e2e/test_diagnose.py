@@ -22,8 +22,8 @@ from interpreters import REPOSITORY, MicroPython
 _AUTHENTICATED = {"policy-denied"}
 # Servers whose chain was seen, and one that stands out in it.
 _SAID = {
-    "unknown-ca": "missing: the issuer of certificate 3 (C=",
-    "missing-intermediate": "missing: the issuer of certificate 1 (C=",
+    "unknown-ca": "missing: the issuer of certificate 3, C=",
+    "missing-intermediate": "missing: the issuer of certificate 1, C=",
     "name-constraint-critical": "certificate 2: has critical name constraints",
     "truncated-certificate": "certificate 1: 1",
     "wrong-name": "certificate 1: for *.iot.eu-west-2.amazonaws.com",
