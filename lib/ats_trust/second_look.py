@@ -4,8 +4,8 @@ Rules kept here:
 - It stands below a connection of a TrustedContext, which verifies as ever, and breaks it off when
   the Certificate message has passed: before Mbed TLS has seen its end, and long before a byte of
   the application could be sent.
-- One certificate at a time is kept, in a buffer that is there before the TLS takes its memory; and
-  of each a few short lines, of a bounded number of certificates.
+- Of the chain a bounded part is kept, and only looked at when the connection is over: within it
+  there is neither the memory for that nor, on a board, the stack.
 - What a server says leaves here through `show`, which hides and bounds it; never as it came.
 """
 
@@ -17,24 +17,22 @@ from .x509 import Certificate
 
 _OID = const(0x06)
 _LONGEST = const(3072)  # Bytes of a certificate. With RSA of 4,096 bits they have 2,000.
-_MOST = const(6)  # Certificates that are described.
+_MOST = const(6)  # Certificates that are kept.
 # The attributes of X.520 that a name is shown with, by the last octet of 2.5.4.n.
 _ATTRIBUTES = {3: "CN", 6: "C", 10: "O", 11: "OU"}
 
 
 class SecondLook(Flight):
-    """In a socket's place: `lines` tells of the certificates, when the chain has passed.
+    """In a socket's place: it keeps the certificates that the server presents.
 
-    raw: a connected socket with readinto and write. show: callable, bytes or str -> str.
+    raw: a connected socket with readinto and write.
+    certificates: the chain as presented; DER, or the length of one that was not kept.
     """
 
-    def __init__(self, raw, show):
-        self.lines = []
-        self._show = show
-        self._issuers = []  # (certificate's number, its issuer's key, the issuer in words)
+    def __init__(self, raw):
+        self.certificates = []
         self._over = False
         super().__init__(raw, None)
-        self._part = bytearray(_LONGEST)
 
     def readinto(self, buf):
         """As a socket does, up to the end of the chain; then it fails."""
@@ -51,12 +49,12 @@ class SecondLook(Flight):
 
     def _read(self, on_chain):
         """As Flight does, but with each certificate as a whole."""
+        small = self._part
         while True:
             yield 4
             kind = self._part[0]
             rest = self._number(1)
             if kind == 11 and rest >= 3:
-                number = 0
                 yield 3
                 rest -= 3
                 while rest >= 3:
@@ -64,45 +62,46 @@ class SecondLook(Flight):
                     size = self._number(0)
                     rest -= 3 + size
                     if not size or rest < 0:
-                        self.lines.append("the list breaks off")
                         break
-                    number += 1
-                    if number > _MOST or size > _LONGEST:
-                        yield -size
-                        self._tell(number, "%d bytes, not looked at" % size)
-                    else:
+                    if len(self.certificates) < _MOST and size <= _LONGEST:
+                        self._part = bytearray(size)
                         yield size
-                        self._describe(number, memoryview(self._part)[:size])
+                        self.certificates.append(self._part)
+                        self._part = small
+                    else:
+                        yield -size
+                        if len(self.certificates) < 2 * _MOST:
+                            self.certificates.append(size)
                 self._over = True
                 rest = max(rest, 0)
             if rest:
                 yield -rest
 
-    def missing(self, find):
-        """Return in words the issuers that were not presented and that `find` has no anchor for.
+    def tell(self, find, show):
+        """Yield lines of words on each certificate, then on the issuers that are missing.
 
-        find: callable, the key of an issuer's name -> list of anchors.
+        find: callable, the key of an issuer's name -> list of anchors. show: callable, bytes or
+        str -> str.
         """
-        subjects = [self.chain[at : at + 8] for at in range(8, len(self.chain), 16)]
-        return [
-            "the issuer of certificate %d (%s)" % (number, issuer)
-            for number, key, issuer in self._issuers
-            if key not in subjects and not find(key)
-        ]
-
-    def _describe(self, number, data):
-        try:
-            for line in described(data, self._show, number == 1):
-                self._tell(number, line)
-            keys = name_keys(data)
-            self.chain += keys
-            issuer = name(data, Certificate(data).issuer, self._show)
-            self._issuers.append((number, keys[:8], issuer))
-        except DerError as error:
-            self._tell(number, "%d bytes that can not be read: %s" % (len(data), error.detail))
-
-    def _tell(self, number, text):
-        self.lines.append("certificate %d: %s" % (number, text))
+        known = []
+        wanted = []
+        for number, data in enumerate(self.certificates, 1):
+            start = "certificate %d: " % number
+            if isinstance(data, int):
+                yield start + "%d bytes, not looked at" % data
+                continue
+            try:
+                for line in described(data, show, number == 1):
+                    yield start + line
+                keys = name_keys(data)
+                known.append(keys[8:])
+                issuer = name(data, Certificate(data).issuer, show)
+                wanted.append((number, keys[:8], issuer))
+            except DerError as error:
+                yield start + "%d bytes that can not be read: %s" % (len(data), error.detail)
+        for number, key, issuer in wanted:
+            if key not in known and not find(key):
+                yield "missing: the issuer of certificate %d, %s" % (number, issuer)
 
 
 def described(data, show, leaf=False):

@@ -1,14 +1,20 @@
 """The library on the real rp2 port: TLS memory on the Python heap, 8 KB of C stack, 125 MHz."""
 
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from emulated_board import EmulatedBoard
 
-from ats_trust_tools.emulate import Emulator
+from ats_trust_tools.emulate import IMPOSTORS, Emulator
 from ats_trust_tools.emulate.pki import ROOTS
+from e2e.test_impostors import EXPECTED
+from interpreters import REPOSITORY
 
+_ON_BOARD = Path(__file__).resolve().parent / "on_board"
 Meet = Callable[..., dict[str, Any]]
 # The library is called by Mbed TLS in mid-handshake, so it needs more C stack than TLS does alone.
 LEAST_STACK = 2048
@@ -30,27 +36,63 @@ def test_authenticated(board: EmulatedBoard, meet: Meet, chain: Any, roots: str)
     assert board.state()["stack_left"] >= LEAST_STACK
 
 
-@pytest.mark.parametrize(
-    ("impostor", "code"),
-    [
-        ("unknown-ca", "unknown_issuer"),
-        ("same-name-other-key", "bad_signature"),
-        ("wrong-name", "name_mismatch"),
-        ("common-name-only", "name_not_in_san"),
-        ("expired", "expired"),
-        ("name-constraint-violated", "name_constraint"),
-        ("stolen-chain", "key_not_proven"),
-        ("plain-tcp", "not_tls"),
-    ],
-)
-def test_impostor(board: EmulatedBoard, meet: Meet, impostor: str, code: str) -> None:
-    """An impostor is refused with its code, learns nothing, and the stack holds."""
+@pytest.mark.parametrize("impostor", IMPOSTORS)
+def test_impostor(board: EmulatedBoard, meet: Meet, impostor: str) -> None:
+    """An impostor is refused with its class and code, learns nothing, and the stack holds."""
+    options: dict[str, Any] = {"timeout": 1 if impostor == "silent" else 20}
     with Emulator(chain="rsa", impostor=impostor, mqtt=False) as door:
+        if impostor == "inactive-cert":
+            for path, name in zip(door.client_certificate("ecdsa"), ("cert", "key"), strict=True):
+                options[name] = f"/device.{name}"
+                board.copy(path, to=options[name])
         board.mark()
-        result = meet(door, timeout=20)
-        assert (result["outcome"], result["code"]) == ("PeerRejected", code)
-        assert sum(one.application_bytes for one in door.settle()) == 0
+        result = meet(door, answer=True, **options)
+        kind, code, _ = EXPECTED[impostor]
+        assert (result["outcome"], result["code"]) == (kind, code), result
+        sent = len(b"hello") if impostor == "policy-denied" else 0
+        assert sum(one.application_bytes for one in door.settle()) == sent
     assert board.state()["stack_left"] >= LEAST_STACK
+
+
+@pytest.mark.parametrize("impostor", [None, "unknown-ca", "wrong-name"])
+def test_diagnose(board: EmulatedBoard, impostor: str | None) -> None:
+    """The report is that of the impostor, down to its certificates, and can be published."""
+    with Emulator(chain="rsa", impostor=impostor, mqtt=False) as door:
+        board.copy(_ON_BOARD / "socket.py", to="/lib/socket.py")
+        board.copy(door.write_device(door.folder / "device", client_id="pump-7"), to="/device.bin")
+        hour_ago = datetime.now(UTC) - timedelta(hours=1)  # A board's clock may be a little slow.
+        board.copy(door.write_bundle(door.folder / "old.bin", built_at=hour_ago), to="/roots.bin")
+        board.set_clock()
+        board.mark()
+        code = (
+            "import ats_trust\n"
+            "device = ats_trust.load_device('/device.bin')\n"
+            f"print(ats_trust.diagnose(device, port={door.port}, bundle='/roots.bin'))"
+        )
+        *lines, result = board.execute(code, fresh=True, timeout=170).splitlines()
+        text = "\n".join(lines)
+        assert result == str(impostor is None), text
+        said = dict(line.split(": ", 1) for line in lines)
+        if impostor == "unknown-ca":
+            page = (REPOSITORY / "docs" / "diagnose.md").read_text(encoding="utf-8")
+            assert _outline(page.split("```")[3]) == _outline(f"text\n{text}\n"), text
+        if impostor is None:
+            assert said["verdict"].startswith("authenticated, TLS-ECDHE-RSA"), text
+        else:
+            assert said["verdict"] == f"PeerRejected, code {EXPECTED[impostor][1]}", text
+            assert ("missing" in said) == (impostor == "unknown-ca"), text
+        assert "Emulated Pico with RP2040" in said["firmware"]
+        assert re.match(r"\d+ bytes free, at least \d+ of them in one piece$", said["memory"])
+        assert sum(line.startswith("certificate 1: ") for line in lines) == 4, text
+        for secret in (door.host.partition("-ats.")[0], "pump-7", "/device.bin"):
+            assert secret not in text
+        assert [one.application_bytes for one in door.settle()] == [0, 0]
+    assert board.state()["stack_left"] >= LEAST_STACK
+
+
+def _outline(text: str) -> str:
+    """A report without what is another one in each run: times, ports, counts of bytes."""
+    return re.sub(r"\d+", "N", text)
 
 
 def test_wrong_clock(board: EmulatedBoard, meet: Meet) -> None:

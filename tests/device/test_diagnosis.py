@@ -9,7 +9,7 @@ from _pace import paced
 
 import ats_trust
 from ats_trust import preflight, second_look, self_test, trusted_context
-from ats_trust.errors import library_file
+from ats_trust.errors import ConfigError, library_file
 
 _HOST = "a0example-ats.iot.eu-central-1.amazonaws.com"
 _RECORDED = "selftest.invalid"  # The host of which the self-test has a recording.
@@ -135,6 +135,27 @@ class TestReport(unittest.TestCase):
             text = " ".join([each for _, each in lines])
             self.assertEqual(_RECORDED in text, reveal, text)
             self.assertEqual("<host>" in text, not reveal, text)
+
+    def test_files_of_a_context(self):
+        """A context that is given keeps the names of its files to itself, too."""
+
+        class Files:
+            _cert = "/flash/pump7.crt"
+            _key = "/flash/pump7.key"
+
+            def __call__(self):
+                raise ConfigError("bad_credentials", "cert " + self._cert + " is unusable")
+
+        context = trusted_context.TrustedContext(_HOST, credentials=Files())
+        self.change(
+            trusted_context,
+            "prepare",
+            lambda *rest: (context, _Socket(_RECORDED, {}), ("10.1.2.3", 8883)),
+        )
+        result, lines = self.diagnose(context)
+        self.assertIs(result, False)
+        self.assertTrue(dict(lines)["verdict"].endswith("bad_credentials"), lines)
+        self.assertFalse(any("pump7" in text for _, text in lines), lines)
 
     def test_little_memory(self):
         """Where memory ends the report says so, and there is no exception."""

@@ -50,8 +50,13 @@ def _largest(limit):
     return bytearray(size)
 
 
-def trusted(host, port, free=0, message=b"hello", timeout=None, whole=True, **options):
-    """Connect with ats_trust. free: bytes of heap left at the call; options: TrustedContext's."""
+def trusted(
+    host, port, free=0, message=b"hello", timeout=None, whole=True, answer=False, **options
+):
+    """Connect with ats_trust. free: bytes of heap left at the call; options: TrustedContext's.
+
+    answer: wait for an answer to the message, too.
+    """
     from ats_trust import context
 
     raw = hostlink.Link(port)
@@ -72,6 +77,8 @@ def trusted(host, port, free=0, message=b"hello", timeout=None, whole=True, **op
         result["kept"] = before - gc.mem_free()
         result["suite"] = stream.cipher()[0]
         stream.write(message)
+        if answer:
+            stream.read(1)
         result["outcome"] = "authenticated"
     except Exception as error:
         held = None

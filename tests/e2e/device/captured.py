@@ -36,17 +36,26 @@ class Recording:
         return len(buf)
 
 
+class Context:
+    """What `explain` asks of a TrustedContext."""
+
+    _roles = ROLE_ATS
+
+    def __init__(self, bundle):
+        self._bundle = bundle
+
+    def _find(self, chain):
+        return self._bundle.find(chain, self._roles)
+
+
 def work(job):
     chain = decoded(job["certificates"])
-    bundle = Bundle(job["bundle"])
+    context = Context(Bundle(job["bundle"]))
     anchors = []
     refusals = []
 
-    def find(chain):
-        return bundle.find(chain, ROLE_ATS)
-
     def load_anchors(chain):
-        anchors.extend(find(chain))
+        anchors.extend(context._find(chain))
 
     flight = Flight(Recording(_records(chain)), load_anchors)
     header = bytearray(5)
@@ -66,7 +75,7 @@ def work(job):
     report = {"loaded": len(anchors), "depths": len(path), "seen": len(flight.chain) // 16}
     if not judge.accepted:
         # As Mbed TLS puts it, whatever the reason.
-        raise explain(ValueError("refused"), flight, judge, refusals, find)
+        raise explain(ValueError("refused"), flight, judge, refusals, context)
     return report
 
 
