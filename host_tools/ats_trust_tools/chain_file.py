@@ -9,7 +9,7 @@ from .errors import ToolError, UsageError
 from .files import read_bounded
 from .pem import blocks, looks_like_pem
 
-MOST = 20  # Certificates in a file.
+MOST = 64  # Certificates in a file.
 
 
 def read_chain(path: Path) -> tuple[list[bytes], list[str]]:
