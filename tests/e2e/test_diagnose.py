@@ -139,6 +139,17 @@ def test_other_leaf_key(doors: Doors, interpreter: Interpreter, chain: str, root
     assert seen.application_bytes == 0
 
 
+def test_legacy_endpoint(doors: Doors, interpreter: Interpreter) -> None:
+    """A chain of the legacy root, which the bundle knows, is told from that of a stranger."""
+    door = doors.open("rsa", impostor="legacy-chain")
+    bundle = door.write_bundle("with-legacy.bin", "rsa", "verisign")
+    report = run_job(interpreter, "diagnose", job_for(door, bundle=bundle))
+    lines = dict(line.split(": ", 1) for line in report["lines"])
+    assert lines["verdict"] == "PeerRejected, code legacy_endpoint"
+    assert "iot:Data-ATS" in lines["remedy"]
+    assert sum(seen.application_bytes for seen in door.visits()) == 0
+
+
 def test_no_way_to_the_server(doors: Doors, interpreter: Interpreter) -> None:
     """A name that DNS does not know and a port where nobody listens are told apart."""
     door = doors.open("rsa")
