@@ -80,6 +80,8 @@ def run(args: argparse.Namespace) -> int:
     floor = clock_floor(bundle, at)
     if floor:
         found["warnings"].append(f"{floor}; the chain is judged as if it did not")
+    for warning in found["warnings"]:
+        output.warn(warning)
     if args.json:
         output.print_json(found)
     else:
@@ -179,8 +181,6 @@ def _found(
 
 
 def _show(found: dict[str, Any]) -> None:
-    for warning in found["warnings"]:
-        output.warn(warning)
     for report in found["chains"]:
         _show_chain(report)
         output.print_line()
