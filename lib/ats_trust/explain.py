@@ -117,7 +117,7 @@ def explain(error, flight, judge, refusals, context):
             detail = "an unknown version"
         elif 0x2080 <= high <= 0x2F80:  # Of its X.509 module.
             kind = "malformed"
-        elif high in (0x3A00, 0x3B00, 0x3C80, 0x4C80, 0x4E80):
+        elif high in (0x3A00, 0x3B00, 0x3C80, 0x3D00, 0x4C80, 0x4E80):
             # Of its modules for keys: curve, numbers or kind; a point off its curve.
             kind = "weak_key"
     else:
@@ -176,5 +176,8 @@ def _untrusted(chain, links, context, scarce):
         if chain == b"".join([key + key for key in subjects]):
             detail = "a self-signed certificate"
         return "unknown_issuer", detail
-    # An anchor would fit, but the way up to it broke off before.
+    # An anchor would fit, but the way up to it broke off before. Mbed TLS looks for an issuer only
+    # among the certificates that follow.
+    if issuer in subjects and subjects.index(issuer) < issuers.index(issuer):
+        return "missing_intermediate", "the certificates were sent in a wrong order"
     return "heap" if scarce else "bad_intermediate", "the chain breaks below the root"

@@ -162,6 +162,7 @@ class TestCertificate(Case):
             (-0x2600, "weak_signature"),
             (-0x3A00, "weak_key"),
             (-0x3C80, "weak_key"),
+            (-0x3D00, "weak_key"),
             (-0x4C80, "weak_key"),
             (-0x4E80, "weak_key"),
         ):

@@ -251,7 +251,11 @@ FORM_RULES = (
         "The order of the certificates",
         "RFC 5246, 7.4.2",
         "Each issuer comes after what it issued; Mbed TLS looks no other way.",
-        (Deviation("out-of-order", PATH, "bad_intermediate", _ordered("leaf", "upper", "lower")),),
+        (
+            Deviation(
+                "out-of-order", PATH, "missing_intermediate", _ordered("leaf", "upper", "lower")
+            ),
+        ),
     ),
     Rule(
         "A sane number of certificates",
