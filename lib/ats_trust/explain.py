@@ -178,6 +178,6 @@ def _untrusted(chain, links, context, scarce):
         return "unknown_issuer", detail
     # An anchor would fit, but the way up to it broke off before. Mbed TLS looks for an issuer only
     # among the certificates that follow.
-    if issuer in subjects and subjects.index(issuer) < issuers.index(issuer):
+    if issuer in issuers and issuer in subjects[: issuers.index(issuer)]:
         return "missing_intermediate", "the certificates were sent in a wrong order"
     return "heap" if scarce else "bad_intermediate", "the chain breaks below the root"
