@@ -30,8 +30,8 @@ class Certificate:
     `signature`, which is the value of the BIT STRING. algorithm: str, the signature algorithm as
     "rsa-sha256", or "" for one that is not accepted here. not_before, not_after: "YYYYMMDDHHMMSS".
     version: int, 3 for v3. serial: (start, stop), the whole element.
-    extensions: {n: (start, stop)}, the value of each extension 2.5.29.n; the key of any other is
-    its OID as bytes. critical: list of the keys of those that are.
+    extensions: {n: (start, stop)}, the value of each extension 2.5.29.n. critical: tuple of those
+    of 14, 17 and 35 that are.
     """
 
     def __init__(self, data):
@@ -64,7 +64,7 @@ class Certificate:
         pos = self.subject[1]
         self.spki = (pos, expect(data, pos, end)[1])
         self.extensions = {}
-        self.critical = []
+        self.critical = ()
         pos = self.spki[1]
         if pos < end:  # Not issuerUniqueID or subjectUniqueID, which no CA has put in for decades.
             self._extend(*only(data, *only(data, pos, end, 0xA3)))
@@ -75,19 +75,19 @@ class Certificate:
             a, stop = expect(data, pos, end)
             pos = stop
             b, a = expect(data, a, stop, _OID)
-            key = data[b + 2] if a - b == 3 and data[b] == 0x55 else 0
-            if not key or data[b + 1] != 0x1D:
-                key = bytes(data[b:a])
+            key = data[b + 2] if a - b == 3 and data[b] == 0x55 and data[b + 1] == 0x1D else 0
             if a < stop and data[a] == _BOOLEAN:
                 b, a = expect(data, a, stop, _BOOLEAN)
                 # An explicit FALSE is not DER either, as it is the default, but harmless.
                 if a - b != 1 or data[b] not in (0, 255):
                     fail("boolean")
-                if data[b]:
-                    self.critical.append(key)
-            if key in self.extensions:
-                fail("the same extension twice")
-            self.extensions[key] = only(data, a, stop, _OCTET_STRING)
+                if data[b] and key in (14, 17, 35):
+                    self.critical += (key,)
+            span = only(data, a, stop, _OCTET_STRING)
+            if key:
+                if key in self.extensions:
+                    fail("the same extension twice")
+                self.extensions[key] = span
 
     def _inside(self, number, tag=0x30):
         """Return (start, stop) of what the extension 2.5.29.`number` consists of, or None."""

@@ -32,7 +32,6 @@ _ANCHOR = trimmed(roots.EC_ROOT)
 _SPKI = Certificate(chains.LEAF).spki
 _EC_KEY = chains.LEAF[_SPKI[0] : _SPKI[1]]
 _YES = b"\x01\x01\xff"
-_AUTHORITY_INFORMATION = b"\x2b\x06\x01\x05\x05\x07\x01\x01"
 
 
 def _san(*names):
@@ -150,8 +149,8 @@ class TestForm(unittest.TestCase):
 
     def test_extensions(self):
         """None comes twice; TRUE has one form."""
-        twice = (_AUTHORITY_INFORMATION, sequence())
-        self.refused("malformed", _issuer(), _leaf(twice, twice))
+        for extension in ((31, sequence()), _san(*_NAMES)):
+            self.refused("malformed", _issuer(), _leaf(extension, extension))
         self.refused("malformed", _issuer(), _leaf((14, element(0x04, b"k"), b"\x01\x01\x01")))
 
     def test_marks_of_a_ca(self):

@@ -255,7 +255,9 @@ class TestExtensions(unittest.TestCase):
         for critical in (b"", b"\x01\x01\xff", b"\x01\x01\x00"):
             found = _with(_KEY_USAGE, element(0x03, b"\x07\x80"), critical=critical)
             self.assertEqual(found.key_usage(), 0x80)
-            self.assertEqual(found.critical, [_KEY_USAGE] if critical[-1:] == b"\xff" else [])
+            found = _with(_SUBJECT_ALT_NAME, sequence(), critical=critical)
+            expected = (_SUBJECT_ALT_NAME,) if critical[-1:] == b"\xff" else ()
+            self.assertEqual(found.critical, expected)
         for critical in (b"\x01\x01\x01", b"\x01\x00", b"\x01\x02\xff\xff"):
             bad = certificate(extensions((_KEY_USAGE, element(0x03, b"\x07\x80"), critical)))
             refusal(self, der.DerError, "malformed", Certificate, bad)
@@ -263,10 +265,13 @@ class TestExtensions(unittest.TestCase):
     def test_twice(self):
         """The same extension twice is refused, whichever of them was meant."""
         pair = (_KEY_USAGE, element(0x03, b"\x07\x80"))
-        other = (b"\x2b\x06\x01\x05\x05\x07\x01\x01", sequence())
+        other = (31, sequence())  # cRLDistributionPoints, which nobody here reads.
         for one in (pair, other):
             bad = certificate(extensions(pair, other, one))
             refusal(self, der.DerError, "malformed", Certificate, bad)
+        # Nor does anybody read what is not of 2.5.29.
+        access = (b"\x2b\x06\x01\x05\x05\x07\x01\x01", sequence())
+        self.assertEqual(len(Certificate(certificate(extensions(access, access))).extensions), 0)
 
     def test_key_identifiers(self):
         """Those of the certificate and of its issuer; of the latter only the keyIdentifier."""

@@ -55,13 +55,15 @@ def _valued(
     return Deviation(label, where, code, lambda plan: _draft(plan, where).put(extension, value))
 
 
-def _twice(label: str, extension: str, where: str = LEAF) -> Deviation:
+def _twice(
+    label: str, extension: str, where: str = LEAF, code: str | None = "malformed"
+) -> Deviation:
     def change(plan: Plan) -> None:
         draft = _draft(plan, where)
         assert draft.extensions is not None
         draft.add(extension + " again", draft.extensions[extension])
 
-    return Deviation(label, where, "malformed", change)
+    return Deviation(label, where, code, change)
 
 
 def _time(label: str, value: bytes, code: str | None) -> Deviation:
@@ -170,7 +172,6 @@ FORM_RULES = (
         (
             _twice("san-twice", "san"),
             _twice("basic-constraints-twice", "basic"),
-            _twice("information-access-twice", "aia"),
             _twice("basic-constraints-twice-intermediate", "basic", LOWER),
         ),
     ),
@@ -269,6 +270,14 @@ FORM_RULES = (
 )
 
 FORM_LEFT_OUT = (
+    Rule(
+        "No extension of others than the ITU twice",
+        "RFC 5280, 4.2",
+        "Else two readers may follow two of them.",
+        (_twice("information-access-twice", "aia", code=None),),
+        "Of those outside of 2.5.29 neither Mbed TLS nor ats_trust reads any; remembering them "
+        "takes heap in the middle of the handshake.",
+    ),
     Rule(
         "basicConstraints is critical in a CA",
         "RFC 5280, 4.2.1.9",
