@@ -39,6 +39,7 @@ _BUNDLE_NAMES = ("roots.bin", "roots_board.bin", "roots_field.bin")
 class Project:
     """What is known while files are read one after the other.
 
+    pem_keys: files that were not read since they hold one, in PEM.
     secret: name -> whether it is a device file, of all files that hold a private key.
     """
 
@@ -49,6 +50,7 @@ class Project:
     given: dict[str, list[Given]] = field(default_factory=dict)
     secret: dict[str, bool] = field(default_factory=dict)
     uses_library: bool = False
+    pem_keys: list[str] = field(default_factory=list)
 
     def add(self, file: str, line: int, rule: str, detail: str) -> None:
         """Note a finding."""
@@ -68,7 +70,9 @@ def examine(
         for one in every
         if one.as_root and one.path
     }
-    pem = {item.name for item in items if item.suffix != ".py" and _file(project, item, roots)}
+    pem = set(project.pem_keys) | {
+        item.name for item in items if item.suffix != ".py" and _file(project, item, roots)
+    }
     _pem_given(project, items)
     if not project.uses_library and (project.target.board or project.target.platform):
         _pem_lying(project, pem)
@@ -182,6 +186,7 @@ def _pem_given(project: Project, items: Sequence[Item]) -> None:
     by_name: dict[str, list[Item]] = {}
     for item in items:
         by_name.setdefault(PurePosixPath(item.name).name, []).append(item)
+    keys = {PurePosixPath(name).name for name in project.pem_keys}
     for file, every in project.given.items():
         for one in every:
             base = PurePosixPath(one.path).name
@@ -190,7 +195,7 @@ def _pem_given(project: Project, items: Sequence[Item]) -> None:
             elif base in by_name:
                 pem = any(b"-----BEGIN " in item.data for item in by_name[base])
             else:
-                pem = base.endswith((".pem", ".pem.crt", ".pem.key"))
+                pem = base in keys or base.endswith((".pem", ".pem.crt", ".pem.key"))
             if pem:
                 what = "a PEM literal" if one.literal else f"{base} is PEM"
                 project.add(file, one.line, "pem-not-readable", f"{what}: not for {where}")

@@ -41,11 +41,15 @@ class Item:
 
 @dataclass
 class Reading:
-    """What was read. repositories: folders, relative, that are the top of a git checkout."""
+    """What was read. repositories: folders, relative, that are the top of a git checkout.
+
+    pem_keys: files that hold a key in PEM and stay where they are, on a board.
+    """
 
     items: list[Item] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     repositories: list[str] = field(default_factory=list)
+    pem_keys: list[str] = field(default_factory=list)
 
     def skip(self, name: str, why: str) -> None:
         """Note a file that should have been read and was not."""

@@ -10,6 +10,7 @@ import ast
 import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from .source_names import Key, Names, target_name
 
@@ -106,8 +107,8 @@ def _uses(names: Names, call: ast.Call) -> Iterator[ast.AST]:
     for target in direct.targets if isinstance(direct, ast.Assign) else [direct.target]:
         key = names.key(target)
         if key:
-            end = _next_assignment(names, key, call.lineno)
-            yield from (use for use in names.uses[key] if use.lineno < end)
+            start, end = _reach(names, key, call)
+            yield from (use for use in names.uses[key] if start <= use.lineno < end)
 
 
 def _leaves(names: Names, call: ast.Call) -> bool:
@@ -119,13 +120,22 @@ def _leaves(names: Names, call: ast.Call) -> bool:
     return any(key in names.handed_on for key in keys if key)
 
 
-def _next_assignment(names: Names, key: Key, line: int) -> float:
-    """The line from which the variable is another one; of self.x the order is not known."""
+def _reach(names: Names, key: Key, call: ast.Call) -> tuple[int, float]:
+    """The lines in which the variable is this context; of self.x the order is not known.
+
+    Another assignment in the same block, or in one around it, ends it; one in a branch may not be
+    reached.
+    """
     assigned = names.assigned(key)
-    after = bisect.bisect_right(assigned, line, key=lambda pair: pair[0])
-    if key[1].startswith("self.") or after == len(assigned):
-        return float("inf")
-    return assigned[after][0]
+    if key[1].startswith("self.") or len(assigned) < 2:
+        return 0, float("inf")
+    around = set(names.parents(call))
+    after = bisect.bisect_right(assigned, call.lineno, key=lambda pair: pair[0])
+    for line, value in assigned[after : after + 8]:
+        block = list(islice(names.parents(value), 2))[-1]
+        if block in around and not isinstance(block, ast.If | ast.Try):
+            return call.lineno, line
+    return call.lineno, float("inf")
 
 
 def _wrap_socket(names: Names, call: ast.Call) -> Iterator[Found]:

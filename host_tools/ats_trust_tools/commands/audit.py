@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """Read, judge and say; the exit status is 1 when something was found."""
     try:
         reading, target, findings = _read(args)
-        project = Project(target, load_manifest(), datetime.now(UTC))
+        project = Project(target, load_manifest(), datetime.now(UTC), pem_keys=reading.pem_keys)
         folder = Path(args.place)
         project.findings += [*reading.findings, *findings]
         found = examine(

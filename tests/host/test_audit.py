@@ -1,0 +1,460 @@
+"""`ats-trust audit`: each rule finds its own mistake, leaves the right form alone, and survives."""
+
+import json
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from ats_trust_tools.audit import board_files
+from ats_trust_tools.audit.pem_support import Target
+from ats_trust_tools.audit.rules import RULES
+from ats_trust_tools.boards import load_board
+from ats_trust_tools.files import data_folder
+from ats_trust_tools.pem import armour
+from interpreters import REPOSITORY, MicroPython
+from made_certificates import DAY, NOW, certificate, device, make_device_file
+from shell import Shell
+from unix_board import UnixBoard
+
+HOST = "a1b2c3d4e5f6g7-ats.iot.eu-central-1.amazonaws.com"
+LEGACY = "a1b2c3d4e5f6g7.iot.eu-central-1.amazonaws.com"
+_TLS = "import tls\nc = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)\n"
+_SSL = "import ssl\nc = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)\n"
+_GOOD = 'c.verify_mode = ssl.CERT_REQUIRED\nc.load_verify_locations(cadata=open("r.der").read())\n'
+_WRAP = 's = c.wrap_socket(s, server_hostname="h.example")\n'
+_PARAMS = '{"cert_reqs": ussl.CERT_REQUIRED, "cadata": ca, "server_hostname": H}'
+_PKCS8 = device("P-256").key_bytes().decode()
+
+# name -> (rule, lines of the findings, source with it, the same put right).
+SOURCES = {
+    "wrapper-starts-without": ("unverified-context", [2], _SSL + _WRAP, _SSL + _GOOD + _WRAP),
+    "none-said": (
+        "unverified-context",
+        [3],
+        _TLS + 'c.verify_mode = tls.CERT_NONE\nc.load_verify_locations(open("r.der").read())\n',
+        _TLS + 'c.load_verify_locations(open("r.der").read())\n',
+    ),
+    "optional": (
+        "unverified-context",
+        [3],
+        _SSL + "c.verify_mode = 1\n" + _GOOD.splitlines()[1],
+        _SSL + _GOOD,
+    ),
+    "attribute": (
+        "unverified-context",
+        [4],
+        "import ssl\nclass A:\n def f(self):\n  self.c = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)\n",
+        "import ssl\nclass A:\n def f(self):\n  self.c = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)\n"
+        " def g(self):\n  self.c.verify_mode = ssl.CERT_REQUIRED\n"
+        "  self.c.load_verify_locations(cadata=R)\n",
+    ),
+    "the-second-of-two": (
+        "unverified-context",
+        [5],
+        _SSL + _GOOD + "c = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)\n",
+        _SSL + _GOOD + _SSL + _GOOD,
+    ),
+    "cpython": (
+        "unverified-context",
+        [3],
+        "import ssl\nc = ssl.create_default_context()\nd = ssl._create_unverified_context()\n",
+        "import ssl\nc = ssl.create_default_context()\n",
+    ),
+    "no-roots": (
+        "no-trust-anchor",
+        [2],
+        _SSL + "c.verify_mode = ssl.CERT_REQUIRED\n",
+        _SSL + _GOOD,
+    ),
+    "callback": (
+        "callback-ignored",
+        [5],
+        _SSL + _GOOD + "c.verify_callback = f\n",
+        _TLS + "c.load_verify_locations(R)\nc.verify_callback = f\n",
+    ),
+    "no-name": ("no-server-name", [5], _SSL + _GOOD + "c.wrap_socket(s)\n", _SSL + _GOOD + _WRAP),
+    "wrap-socket": (
+        "unverified-wrap-socket",
+        [5],
+        "try:\n import ussl as ssl\nexcept ImportError:\n import ssl\n"
+        "s = ssl.wrap_socket(s, cert_reqs=ssl.CERT_NONE, cadata=R, server_hostname=H)\n",
+        "import ussl\n"
+        "s = ussl.wrap_socket(s, cert_reqs=ussl.CERT_REQUIRED, cadata=R, server_hostname=H)\n",
+    ),
+    "wrap-socket-bare": (
+        "unverified-wrap-socket",
+        [2],
+        "from ussl import wrap_socket\ns = wrap_socket(s, server_hostname=H)\n",
+        "from ussl import wrap_socket\ns = wrap_socket(s, **params)\n",
+    ),
+    "umqtt-true": (
+        "ssl-true",
+        [2],
+        "from umqtt.simple import MQTTClient\nm = MQTTClient(I, H, ssl=True)\n",
+        "from umqtt.simple import MQTTClient\nimport ats_trust\n"
+        "m = MQTTClient(I, H, ssl=ats_trust.context(H))\n",
+    ),
+    "umqtt-position": (
+        "ssl-true",
+        [3],
+        "from umqtt.simple import MQTTClient\nON = True\nm = MQTTClient(I, H, 8883, U, P, 60, ON)\n",
+        "from umqtt.simple import MQTTClient\nm = MQTTClient(I, H, 8883, U, P, 60, context)\n",
+    ),
+    "asyncio-true": (
+        "ssl-true",
+        [2],
+        "import uasyncio as a\nr, w = await a.open_connection(H, 8883, ssl=True)\n",
+        "import uasyncio as a\nr, w = await a.open_connection(H, 8883, ssl=c)\n",
+    ),
+    "params-none": (
+        "unverified-ssl-params",
+        [2],
+        "import ussl\n"
+        + f"p = {_PARAMS}\n".replace("REQUIRED", "NONE")
+        + "m = MQTTClient(I, H, ssl=True, ssl_params=p)\n",
+        f"import ussl\np = {_PARAMS}\nm = MQTTClient(I, H, ssl=True, ssl_params=p)\n",
+    ),
+    "params-without-ca": (
+        "unverified-ssl-params",
+        [3],
+        'import ussl\nconfig["ssl"] = True\n'
+        'config["ssl_params"] = {"cert_reqs": ussl.CERT_REQUIRED, "server_hostname": H}\n',
+        f'import ussl\nconfig["ssl"] = True\nconfig["ssl_params"] = {_PARAMS}\n',
+    ),
+    "fingerprint": (
+        "certificate-fingerprint",
+        [3],
+        "import hashlib\nd = s.getpeercert(True)\nok = hashlib.sha256(d).digest() == PIN\n",
+        "import hashlib\nd = firmware.read()\nok = hashlib.sha256(d).digest() == PIN\n",
+    ),
+    "fingerprint-in-callback": (
+        "certificate-fingerprint",
+        [3],
+        "import hashlib\ndef check(cert, depth):\n return hashlib.sha256(cert).digest() != PIN\n"
+        "c.verify_callback = check\n",
+        "import hashlib\ndef check(cert, depth):\n return hashlib.sha256(cert[9:99]).digest() != P\n"
+        "c.verify_callback = check\n",
+    ),
+    "legacy": ("legacy-endpoint", [1], f'H = "{LEGACY}"', f'"""Not {LEGACY}."""\nH = "{HOST}"'),
+    "address": (
+        "endpoint-is-address",
+        [1],
+        'm = MQTTClient(I, "192.0.2.7", ssl=c)',
+        'm = MQTTClient(I, "192.0.2.7")',
+    ),
+    "port-443": (
+        "mqtt-on-443",
+        [2],
+        f'H = "{HOST}"\nm = MQTTClient(I, H, port=443, ssl=c)',
+        f'H = "{HOST}"\nm = MQTTClient(I, H, port=8883, ssl=c)\nr = open_connection(H, 443)',
+    ),
+    "port-443-of-mqtt-as": (
+        "mqtt-on-443",
+        [2],
+        f'config["server"] = "{HOST}"\nconfig["port"] = 443',
+        f'config["server"] = "{HOST}"\nconfig["port"] = 8883',
+    ),
+    "port-1883": (
+        "mqtt-without-tls",
+        [1],
+        f'm = MQTTClient(I, "{HOST}")',
+        f'm = MQTTClient(I, "{HOST}", ssl=c)',
+    ),
+    "access-key": (
+        "aws-access-key",
+        [1],
+        'K = "AKIA' + 'QWERTYUIOPASDFGH"',
+        'K = "AKIAIOSFODNN7EXAMPLE"',
+    ),
+    "key": ("key-in-source", [1], f"K = {_PKCS8!r}", 'if "-----BEGIN PRIVATE KEY-----" in t: f()'),
+    "key-der": (
+        "key-in-source",
+        [1],
+        "K = bytes.fromhex("
+        + repr("3031020101" + "0420" + 32 * "ab" + "a00a06082a8648ce3d030107")
+        + ")",
+        "K = bytes.fromhex('" + 60 * "ab" + "')",
+    ),
+    "pem": (
+        "pem-not-readable",
+        [4],
+        _SSL + 'c.verify_mode = ssl.CERT_REQUIRED\nc.load_verify_locations("roots.pem")\n',
+        _SSL + 'c.verify_mode = ssl.CERT_REQUIRED\nc.load_verify_locations("roots.der")\n',
+    ),
+    "syntax": ("not-read", [2], "a = 1\nprint 'two'\n", "a = 1\nprint('two')\n"),
+}
+_ROOT = certificate()
+_AMAZON = (data_folder("certs_der") / "amazon-root-ca-1.der").read_bytes()
+_BUNDLE = (REPOSITORY / "lib/ats_trust/roots.bin").read_bytes()
+# rule -> (file, content with it, content without).
+FILES = {
+    "intermediate-as-root": (
+        "ca.pem",
+        certificate("Middle", issuer=_ROOT, number=2).pem,
+        _ROOT.pem,
+    ),
+    "leaf-as-root": (
+        "root_ca.der",
+        certificate("server", issuer=_ROOT, ca=False, number=3).der,
+        _ROOT.der,
+    ),
+    "expired-certificate": ("x.crt", certificate(ends=NOW - DAY).pem, _ROOT.pem),
+    "retired-root": (
+        "r.pem",
+        armour("CERTIFICATE", (data_folder("certs_der") / "verisign-class-3-g5.der").read_bytes()),
+        armour("CERTIFICATE", _AMAZON),
+    ),
+    "root-differs": (
+        "AmazonRootCA1.der",
+        certificate(x509.load_der_x509_certificate(_AMAZON).subject).der,
+        _AMAZON,
+    ),
+    "unreadable-certificate": ("c.pem", _ROOT.pem[:200] + _ROOT.pem[-40:], _ROOT.pem),
+    "damaged-bundle": ("roots.bin", _BUNDLE[:-1] + b"?", _BUNDLE),
+    "legacy-endpoint": (
+        "config.json",
+        json.dumps({"host": LEGACY}).encode(),
+        json.dumps({"host": HOST}).encode(),
+    ),
+}
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    """A shell in an empty folder."""
+    return Shell(tmp_path)
+
+
+def _audit(shell: Shell, place: str = ".", options: str = "") -> list[tuple[str, int | None, str]]:
+    result = shell.run(f"audit {place} --json {options}")
+    found = [(one["file"], one["line"], one["rule"]) for one in result.json["findings"]]
+    assert result.status == bool(found) and not result.err, result
+    return found
+
+
+@pytest.mark.parametrize("case", SOURCES)
+def test_source(shell: Shell, case: str) -> None:
+    """The mistake is found on its line, and nothing in what is right."""
+    rule, lines, wrong, right = SOURCES[case]
+    shell.path("main.py").write_text(wrong)
+    found = _audit(shell)
+    assert [line for _, line, its in found if its == rule] == lines, found
+    assert {its for _, _, its in found} == {rule}, found
+    shell.path("main.py").write_text(right)
+    assert _audit(shell) == []
+
+
+@pytest.mark.parametrize("rule", FILES)
+def test_file(shell: Shell, rule: str) -> None:
+    """Certificates, bundles and settings."""
+    name, wrong, right = FILES[rule]
+    shell.path(name).write_bytes(wrong)
+    assert [its for _, _, its in _audit(shell)] == [rule]
+    shell.path(name).write_bytes(right)
+    assert _audit(shell) == []
+
+
+def test_a_context_in_two_branches(shell: Shell) -> None:
+    """Which of two made it does not matter to what it is given afterwards."""
+    made = "".join(f" c = {module}.SSLContext(0)\n{word}" for module, word in _BRANCHES)
+    shell.path("main.py").write_text("import ssl, tls\nif x:\n" + made + _GOOD)
+    assert _audit(shell) == []
+
+
+_BRANCHES = (("tls", "else:\n"), ("ssl", ""))
+
+
+def test_where_pem_hurts() -> None:
+    """The ESP32 port reads PEM, the others since 1.29; without a board all that do not are named."""
+    assert Target(load_board("ESP32_GENERIC")).without_pem() == ""
+    assert Target(load_board("RPI_PICO_W"), release="1.29.0").without_pem() == ""
+    assert Target(None, "rp2", "1.29.0-preview").without_pem() == ""
+    assert Target(None, "rp2", "1.28.0").without_pem() == "MicroPython 1.28.0 on this board"
+    assert Target(load_board("RPI_PICO_W")).without_pem().endswith("before 1.29 on RPI_PICO_W")
+    assert "RPI_PICO_W" in Target().without_pem() and "ESP" not in Target().without_pem()
+
+
+def _git(folder: Path, *words: str) -> None:
+    subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, timeout=60)
+
+
+def test_keys(shell: Shell) -> None:
+    """Keys and device files that others can read, or git has; what they hold is never shown."""
+    make_device_file(shell, HOST)
+    for name in ("key.pem", "device.bin"):
+        shell.path(name).chmod(0o600)
+    assert _audit(shell) == []
+    for name in ("key.pem", "device.bin"):
+        shell.path(name).chmod(0o640)
+    assert _audit(shell) == [
+        ("device.bin", None, "device-file-readable"),
+        ("key.pem", None, "key-readable"),
+    ]
+    for name in ("key.pem", "device.bin"):
+        shell.path(name).chmod(0o600)
+    _git(shell.folder, "init", "-q")
+    assert _audit(shell) == []
+    _git(shell.folder, "add", "key.pem", "device.bin")
+    # A program that the repository's own settings name is not run.
+    ran = shell.path("ran")
+    hook = shell.path("hook")
+    hook.write_text(f"#!/bin/sh\ntouch {ran}\n")
+    hook.chmod(0o755)
+    _git(shell.folder, "config", "core.fsmonitor", str(hook))
+    expected = [("device.bin", None, "device-file-in-git"), ("key.pem", None, "key-in-git")]
+    assert _audit(shell) == expected
+    assert _audit(shell, "key.pem") == expected[1:]
+    assert not ran.exists()
+    shown = shell.run("audit .").out
+    body = shell.path("key.pem").read_text().splitlines()[1]
+    assert "rotate" in shown.lower() or "history" in shown
+    assert body not in shown
+    _git(shell.folder, "config", "core.repositoryformatversion", "99")
+    assert (".", None, "not-read") in _audit(shell)
+
+
+def test_hostile_files(shell: Shell) -> None:
+    """Whatever lies there, each file is at most a finding, and it ends soon."""
+    folder = shell.path("p")
+    folder.mkdir()
+    (folder / "latin.py").write_bytes("# -*- coding: latin-1 -*-\na = '\xe9'\n".encode("latin-1"))
+    (folder / "bad.py").write_bytes(b"a = '\xff'\n")
+    (folder / "nul.py").write_bytes(b"a = 1\0\n")
+    (folder / "deep.py").write_text("a = " + "(" * 5000 + ")" * 5000)
+    (folder / "long.py").write_text("a = " + " + ".join(["'x'"] * 20000))
+    (folder / "round.py").write_text(
+        "import ssl\na = b\nb = a\nssl.wrap_socket(a, **b)\na = a + b\n"
+    )
+    (folder / "many.py").write_text("import ssl\n" + "c=ssl.SSLContext()\n" * 20000)
+    (folder / "big.py").write_bytes(b"#" * (1 << 20) + b"#")
+    (folder / "plus.txt").write_text("-----BEGIN PRIVATE KEY-----" + "+" * 39 + "!" * 400)
+    (folder / "empty.pem").write_bytes(b"")
+    (folder / "ee\x1b[2J.py").write_text("def")
+    (folder / "node_modules").mkdir()
+    (folder / "node_modules" / "x.py").write_text("def")
+    os.mkfifo(folder / "fifo.pem")
+    (folder / "loop").symlink_to(folder)
+    (folder / "link.py").symlink_to("/etc/hostname")
+    start = time.monotonic()
+    found = _audit(shell, "p")
+    assert time.monotonic() - start < 10
+    by_rule = {(file, rule) for file, _, rule in found}
+    assert by_rule == {
+        *((f"{name}.py", "not-read") for name in ("bad", "nul", "deep", "long", "big")),
+        ("ee\x1b[2J.py", "not-read"),
+        ("empty.pem", "unreadable-certificate"),
+        ("many.py", "unverified-context"),
+        ("plus.txt", "x"),
+    } - {("plus.txt", "x"), ("long.py", "not-read")} | ({("long.py", "not-read")} & by_rule)
+    assert "\x1b" not in shell.run("audit p").out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("absent", "there is no absent"),
+        ("''", "say what to read"),
+        ("fifo", "neither a file, a folder nor a board's port"),
+        ("/dev/null", "no serial port"),
+        (". --board NOBODY", "no profile"),
+    ],
+)
+def test_usage(shell: Shell, words: str, said: str) -> None:
+    """What can not be read is said in one sentence, with exit status 2."""
+    os.mkfifo(shell.path("fifo"))
+    assert said in shell.refused(f"audit {words}", 2)
+
+
+def test_our_own_files(shell: Shell) -> None:
+    """The library, the scripts and what the README shows give nothing."""
+    blocks = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+    assert len(blocks) > 1
+    for number, block in enumerate(blocks):
+        shell.path(f"block_{number}.py").write_text(block)
+    assert [one for one in _audit(shell) if one[2] != "not-read"] == []
+    for place in ("lib", "scripts", "README.md"):
+        assert _audit(shell, str(REPOSITORY / place)) == []
+
+
+def test_the_page_has_the_rules() -> None:
+    """docs/audit.md's table is the table of the code."""
+    page = (REPOSITORY / "docs/audit.md").read_text()
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \| (.*) \| (.*) \|$", page, re.MULTILINE)
+    assert rows == [(name, rule.why, rule.fix) for name, rule in RULES.items()]
+    tested = {case[0] for case in SOURCES.values()} | FILES.keys()
+    elsewhere = "key-readable key-in-git device-file-readable device-file-in-git old-bundle "
+    assert RULES.keys() - tested == set((elsewhere + "firmware-can-not-verify").split())
+
+
+def test_a_board(shell: Shell, newest_micropython: MicroPython) -> None:
+    """A board's files are read through mpremote; its private keys stay there."""
+    flash = shell.path("flash")
+    (flash / "lib").mkdir(parents=True)
+    make_device_file(shell, HOST)
+    for name in ("device.bin", "key.pem", "cert.pem"):
+        (flash / name).write_bytes(shell.path(name).read_bytes())
+    (flash / "main.py").write_text(
+        "from umqtt.simple import MQTTClient\nMQTTClient(I, H, ssl=True)"
+    )
+    (flash / "lib" / "long.py").write_text("a = 'words'\n" * 1000 + _SSL)
+    (flash / "secrets.py").write_text(f"A = 1\nK = {_PKCS8!r}\n")
+    with UnixBoard(newest_micropython, flash) as board:
+        found = _audit(shell, board.port, "--board RPI_PICO_W")
+        lines: list[object] = []
+        connected = board_files.ConnectedBoard(board.port)
+        reading = board_files.Reading()
+        wanted = dict(board_files._choose(connected, reading))
+        lines = connected.run(["exec", board_files._LIST.format(mark=board_files.MARK, most=400)])
+    kinds = {str(path): kind for path, _, kind, _ in lines}  # type: ignore[misc]
+    assert kinds["/device.bin"] == "der key" and kinds["/key.pem"] == "pem key"
+    assert "/main.py" in wanted and not {"/device.bin", "/key.pem", "/secrets.py"} & wanted.keys()
+    release = newest_micropython.release
+    pem = [(f"/{name}.pem", None, "pem-not-readable") for name in ("cert", "key")]
+    assert found == [
+        *([] if release >= (1, 29) else pem[:1]),
+        *([] if release >= (1, 29) else pem[1:]),
+        ("/lib/long.py", 1002, "unverified-context"),
+        ("/main.py", 2, "ssl-true"),
+        ("/secrets.py", 2, "key-in-source"),
+    ]
+
+
+def test_old_firmware_is_a_finding() -> None:
+    """Firmware that can not verify is one, by the board's profile or by what the board says."""
+    facts = board_files.Facts(
+        "1.19.1", "rp2", None, None, None, True, False, "", 0, 0, 0, 0, None, True, False, {}
+    )
+    assert "too old" in board_files._can_not_verify(load_board("RPI_PICO_W"), facts)
+    assert "can not verify" in board_files._can_not_verify(None, facts)
+    assert "refused" in board_files._can_not_verify(load_board("ESP8266_GENERIC"), facts)
+
+
+def test_a_project(shell: Shell) -> None:
+    """A small project as people have it: every trouble is told with its reason and its remedy."""
+    shell.path("src").mkdir()
+    shell.path("src/main.py").write_text(
+        "import ussl\nfrom umqtt.robust import MQTTClient\nfrom config import HOST\n"
+        "with open('root.pem') as f:\n    ca = f.read()\n"
+        "client = MQTTClient('a', HOST, port=8883, ssl=True, ssl_params={'cadata': ca})\n"
+    )
+    shell.path("src/config.py").write_text(f"HOST = '{LEGACY}'\n")
+    shell.path("src/root.pem").write_bytes(armour("CERTIFICATE", _AMAZON))
+    result = shell.run("audit . --board RPI_PICO_W")
+    assert result.status == 1
+    for words in (
+        "src/main.py:6: unverified-ssl-params: no cert_reqs=CERT_REQUIRED",
+        "src/main.py:6: pem-not-readable: root.pem is PEM: not for MicroPython before 1.29 on RPI_",
+        "src/config.py:1: legacy-endpoint",
+        "  why  Whoever answers is accepted",
+        "  fix  ",
+        "3 findings in 3 files.",
+    ):
+        assert words in result.out, result.out
+    assert ("src/main.py", 6, "pem-not-readable") not in _audit(
+        shell, ".", "--board ESP32_GENERIC"
+    )
