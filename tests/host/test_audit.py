@@ -1,4 +1,4 @@
-"""`ats-trust audit`: each rule finds its own mistake, leaves the right form alone, and survives."""
+"""`ats-trust audit`: each rule finds its mistake and leaves the right form alone."""
 
 import json
 import os
@@ -26,6 +26,9 @@ LEGACY = "a1b2c3d4e5f6g7.iot.eu-central-1.amazonaws.com"
 _TLS = "import tls\nc = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)\n"
 _SSL = "import ssl\nc = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)\n"
 _GOOD = 'c.verify_mode = ssl.CERT_REQUIRED\nc.load_verify_locations(cadata=open("r.der").read())\n'
+_IN_CLASS = (
+    "import ssl\nclass A:\n def f(self):\n  self.c = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)\n"
+)
 _WRAP = 's = c.wrap_socket(s, server_hostname="h.example")\n'
 _PARAMS = '{"cert_reqs": ussl.CERT_REQUIRED, "cadata": ca, "server_hostname": H}'
 _PKCS8 = device("P-256").key_bytes().decode()
@@ -48,7 +51,7 @@ SOURCES = {
     "attribute": (
         "unverified-context",
         [4],
-        "import ssl\nclass A:\n def f(self):\n  self.c = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)\n",
+        _IN_CLASS,
         "import ssl\nclass A:\n def f(self):\n  self.c = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)\n"
         " def g(self):\n  self.c.verify_mode = ssl.CERT_REQUIRED\n"
         "  self.c.load_verify_locations(cadata=R)\n",
@@ -102,7 +105,7 @@ SOURCES = {
     "umqtt-position": (
         "ssl-true",
         [3],
-        "from umqtt.simple import MQTTClient\nON = True\nm = MQTTClient(I, H, 8883, U, P, 60, ON)\n",
+        "from umqtt.simple import MQTTClient\nON = True\nm = MQTTClient(I, H, 0, U, P, 60, ON)\n",
         "from umqtt.simple import MQTTClient\nm = MQTTClient(I, H, 8883, U, P, 60, context)\n",
     ),
     "asyncio-true": (
@@ -137,7 +140,7 @@ SOURCES = {
         [3],
         "import hashlib\ndef check(cert, depth):\n return hashlib.sha256(cert).digest() != PIN\n"
         "c.verify_callback = check\n",
-        "import hashlib\ndef check(cert, depth):\n return hashlib.sha256(cert[9:99]).digest() != P\n"
+        "import hashlib\ndef check(cert, depth):\n return hashlib.sha256(cert[9:]).digest() != P\n"
         "c.verify_callback = check\n",
     ),
     "legacy": ("legacy-endpoint", [1], f'H = "{LEGACY}"', f'"""Not {LEGACY}."""\nH = "{HOST}"'),
@@ -270,7 +273,7 @@ _BRANCHES = (("tls", "else:\n"), ("ssl", ""))
 
 
 def test_where_pem_hurts() -> None:
-    """The ESP32 port reads PEM, the others since 1.29; without a board all that do not are named."""
+    """The ESP32 port reads PEM, the others since 1.29; without a board, all others are named."""
     assert Target(load_board("ESP32_GENERIC")).without_pem() == ""
     assert Target(load_board("RPI_PICO_W"), release="1.29.0").without_pem() == ""
     assert Target(None, "rp2", "1.29.0-preview").without_pem() == ""
@@ -312,7 +315,7 @@ def test_keys(shell: Shell) -> None:
     assert not ran.exists()
     shown = shell.run("audit .").out
     body = shell.path("key.pem").read_text().splitlines()[1]
-    assert "rotate" in shown.lower() or "history" in shown
+    assert "the history keeps what was committed" in shown
     assert body not in shown
     _git(shell.folder, "config", "core.repositoryformatversion", "99")
     assert (".", None, "not-read") in _audit(shell)
@@ -349,8 +352,7 @@ def test_hostile_files(shell: Shell) -> None:
         ("ee\x1b[2J.py", "not-read"),
         ("empty.pem", "unreadable-certificate"),
         ("many.py", "unverified-context"),
-        ("plus.txt", "x"),
-    } - {("plus.txt", "x"), ("long.py", "not-read")} | ({("long.py", "not-read")} & by_rule)
+    }
     assert "\x1b" not in shell.run("audit p").out
 
 
@@ -424,6 +426,13 @@ def test_a_board(shell: Shell, newest_micropython: MicroPython) -> None:
     ]
 
 
+def test_old_bundle(shell: Shell) -> None:
+    """A bundle with an older version than the release's own is in force nowhere."""
+    for version, expected in ((1, [("roots.bin", None, "old-bundle")]), (9000000000, [])):
+        shell.ok(f"bundle --board RPI_PICO_W --bundle-version {version} -o roots.bin")
+        assert _audit(shell) == expected
+
+
 def test_old_firmware_is_a_finding() -> None:
     """Firmware that can not verify is one, by the board's profile or by what the board says."""
     facts = board_files.Facts(
@@ -448,7 +457,7 @@ def test_a_project(shell: Shell) -> None:
     assert result.status == 1
     for words in (
         "src/main.py:6: unverified-ssl-params: no cert_reqs=CERT_REQUIRED",
-        "src/main.py:6: pem-not-readable: root.pem is PEM: not for MicroPython before 1.29 on RPI_",
+        "src/main.py:6: pem-not-readable: root.pem is PEM: not for MicroPython before 1.29 on",
         "src/config.py:1: legacy-endpoint",
         "  why  Whoever answers is accepted",
         "  fix  ",

@@ -73,9 +73,9 @@ def examine(
     pem = set(project.pem_keys) | {
         item.name for item in items if item.suffix != ".py" and _file(project, item, roots)
     }
-    _pem_given(project, items)
+    told = _pem_given(project, items)
     if not project.uses_library and (project.target.board or project.target.platform):
-        _pem_lying(project, pem)
+        _pem_lying(project, {name for name in pem if PurePosixPath(name).name not in told})
     for item in items:
         if item.name in project.secret and item.mode is not None and item.mode & 0o077:
             what = "device-file" if project.secret[item.name] else "key"
@@ -178,11 +178,12 @@ def _certificates(project: Project, item: Item, roots: set[str]) -> bool:
     return found.pem and bool(found.der)
 
 
-def _pem_given(project: Project, items: Sequence[Item]) -> None:
-    """PEM that a source hands to the TLS."""
+def _pem_given(project: Project, items: Sequence[Item]) -> set[str]:
+    """PEM that a source hands to the TLS; return the names of these files."""
+    told: set[str] = set()
     where = project.target.without_pem()
     if not where:
-        return
+        return told
     by_name: dict[str, list[Item]] = {}
     for item in items:
         by_name.setdefault(PurePosixPath(item.name).name, []).append(item)
@@ -199,6 +200,8 @@ def _pem_given(project: Project, items: Sequence[Item]) -> None:
             if pem:
                 what = "a PEM literal" if one.literal else f"{base} is PEM"
                 project.add(file, one.line, "pem-not-readable", f"{what}: not for {where}")
+                told.add(base)
+    return told
 
 
 def _pem_lying(project: Project, names: set[str]) -> None:

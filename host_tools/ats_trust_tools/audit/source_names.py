@@ -39,10 +39,14 @@ class Names:
         # Variables that are returned, or given to a function of this file.
         self.handed_on: set[Key] = set()
         self._functions: set[str] = set()
+        self._global: set[Key] = set()
         self.on_computer = False
         for node in ast.walk(tree):
             for child in ast.iter_child_nodes(node):
                 self._parent[child] = node
+            if isinstance(node, ast.Global):
+                scope = self._around(node)
+                self._global |= {(scope, name) for name in node.names}
         for node in ast.walk(tree):
             self._note(node)
         for found in self._assigned.values():
@@ -210,17 +214,15 @@ class Names:
         elif not name:
             self._imports.setdefault(f"({full})", full)
 
+    def _around(self, node: ast.AST) -> ast.AST:
+        """The function, class or module that a statement is directly in."""
+        return next((one for one in self.parents(node) if isinstance(one, _SCOPES)), self.tree)
+
     def _assign(self, target: ast.AST, value: ast.expr) -> None:
         if isinstance(target, ast.Name):
-            scope: ast.AST = self.tree
-            for parent in self.parents(target):
-                if isinstance(parent, _SCOPES):
-                    scope = parent
-                    break
-            body = getattr(scope, "body", None)
-            for node in body if isinstance(body, list) else []:
-                if isinstance(node, ast.Global) and target.id in node.names:
-                    scope = self.tree
+            scope = self._around(target)
+            if (scope, target.id) in self._global:
+                scope = self.tree
             self._assigned[scope, target.id].append((target.lineno, value))
         elif isinstance(target, ast.Attribute):
             key = self.key(target)
