@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat, PublicFormat
 
 from ats_trust_tools.audit import board_files
 from ats_trust_tools.audit.pem_support import Target
@@ -319,6 +320,33 @@ def test_keys(shell: Shell) -> None:
     assert body not in shown
     _git(shell.folder, "config", "core.repositoryformatversion", "99")
     assert (".", None, "not-read") in _audit(shell)
+
+
+def test_keys_in_any_clothes(shell: Shell) -> None:
+    """A private key is one by its content: in JSON, encrypted, with headers, in DER, no name."""
+    made = device("P-256")
+    body = "".join(_PKCS8.splitlines()[1:-1])
+    contents = {
+        "a.json": json.dumps({"key": _PKCS8}).encode(),
+        "b": made.key_bytes(password=b"words"),
+        "c.txt": b"text\r\n" + _PKCS8.replace("\n", "\r\n").encode(),
+        "d.bin": made.key_bytes(encoding=Encoding.DER),
+        "e.bin": made.key_bytes(encoding=Encoding.DER, password=b"words"),
+        "f.key": made.key_bytes(PrivateFormat.TraditionalOpenSSL, Encoding.DER),
+        "g.pem": f"-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\n{body}\n".encode(),
+    }
+    for name, content in contents.items():
+        shell.path(name).write_bytes(content)
+        shell.path(name).chmod(0o644)
+    assert _audit(shell) == [(name, None, "key-readable") for name in contents]
+    for name, content in contents.items():  # What is public is none.
+        shell.path(name).write_bytes(
+            content.replace(b"PRIVATE", b"PUBLIC") if name > "f" else b"x"
+        )
+    shell.path("f.key").write_bytes(
+        made.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    )
+    assert _audit(shell) == []
 
 
 def test_hostile_files(shell: Shell) -> None:

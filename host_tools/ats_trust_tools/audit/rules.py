@@ -94,7 +94,7 @@ RULES = {
     "root-differs": Rule(
         "It has the name of a root of AWS IoT Core but is not the certificate that is known: "
         "damaged, or made by somebody else.",
-        "Replace it by the genuine one: `ats-trust roots show NAME --pem`.",
+        "Delete it: `ats-trust bundle` makes a bundle of the genuine ones.",
     ),
     "unreadable-certificate": Rule(
         "A board that loads it fails, often with an error that says nothing of this file.",
