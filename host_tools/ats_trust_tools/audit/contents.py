@@ -13,6 +13,7 @@ from itertools import islice
 from ats_trust import der
 
 from .. import der_tags
+from ..certificate import fields
 from ..inspect_file import shape
 from ..pem import looks_like_pem
 
@@ -122,12 +123,12 @@ def is_der(data: bytes) -> bool:
 
 
 def is_device_file(data: bytes) -> bool:
-    """Whether bytes are a device file of ours, whole or not."""
+    """Whether bytes are a device file of ours, by their shape."""
     return data[:1] == b"\x30" and shape(data) == "device"
 
 
 def is_bundle(data: bytes) -> bool:
-    """Whether bytes are a bundle of ours, whole or not."""
+    """Whether bytes are a bundle of ours, by their shape."""
     return data[:1] == b"\x30" and shape(data) == "bundle"
 
 
@@ -150,15 +151,9 @@ def line_of(text: str, place: int) -> int:
 
 
 def _is_certificate(data: bytes) -> bool:
-    """Whether bytes begin as a certificate does: a sequence in it, a version or serial in that."""
+    """Whether bytes have the fields of a certificate; more is seen when it is judged."""
     try:
-        start, stop = der.only(data, 0, len(data))
-        for tag in (der_tags.SEQUENCE, der_tags.SEQUENCE, der_tags.BIT_STRING):
-            inner, start = der.expect(data, start, stop, tag)
-            if start == stop:
-                return tag == der_tags.BIT_STRING
-            if tag == der_tags.SEQUENCE and data[inner] == 0xA0:
-                continue
+        fields(data)
     except (der.DerError, IndexError):
-        pass
-    return False
+        return False
+    return True

@@ -19,7 +19,7 @@ _MAX_TOTAL = 64 << 20
 _MAX_ENTRIES = 100_000
 _MAX_DEPTH = 30
 _SKIPPED = frozenset(
-    ".git .hg .svn .venv venv env .env.d node_modules build dist __pycache__ site-packages .tox "
+    ".git .hg .svn .venv venv env node_modules build dist __pycache__ site-packages .tox "
     ".nox .mypy_cache .pytest_cache .ruff_cache .eggs .idea .vscode .pio".split()
 )
 _MUST_READ = frozenset((".py", ".pem", ".crt", ".cer", ".cert", ".der", ".key"))
