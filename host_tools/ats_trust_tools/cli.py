@@ -40,6 +40,7 @@ COMMANDS = {
         "what is known of a board, what it means",
     ),
     "image": ("ats_trust_tools.commands.image", "a board's whole file system as one file"),
+    "audit": ("ats_trust_tools.commands.audit", "what in a project or on a board will hurt"),
     "emulate": ("ats_trust_tools.emulate.command", "be AWS IoT Core's front door on loopback"),
 }
 

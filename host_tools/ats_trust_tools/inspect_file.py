@@ -48,12 +48,12 @@ def explain(path: Path, manifest: Manifest, now: datetime) -> dict[str, Any]:
         ):
             return _private_key()
         return _certificates(path, content, manifest, now)
-    shape = _shape(content)
-    if shape == "bundle":
+    kind = shape(content)
+    if kind == "bundle":
         return explain_bundle(path, manifest, now)
-    if shape == "device":
+    if kind == "device":
         return explain_device(path, manifest, now)
-    if shape == "private key":
+    if kind == "private key":
         return _private_key()
     return _certificates(path, content, manifest, now)
 
@@ -207,7 +207,7 @@ def _expiry(name: str, facts: dict[str, object], soon: int) -> list[str]:
     return [f"{name} expired on {date}" if days < 0 else f"{name} expires in {days} days ({date})"]
 
 
-def _shape(content: bytes) -> str:
+def shape(content: bytes) -> str:
     """Tell by the first elements what DER this is; "" when it is no bundle, device file or key."""
     try:
         start, stop = der.header(content, 0, len(content))[1:]
