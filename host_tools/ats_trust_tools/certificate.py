@@ -174,8 +174,8 @@ def signed_by(certificate: bytes, issuer_key: object) -> bool:
     """
     view = load(certificate)
     parts = fields(certificate)
-    algorithm = view.signature_hash_algorithm
     try:
+        algorithm = view.signature_hash_algorithm
         if isinstance(issuer_key, rsa.RSAPublicKey) and algorithm:
             parameters = view.signature_algorithm_parameters
             if not isinstance(parameters, padding.PKCS1v15 | padding.PSS):

@@ -6,6 +6,7 @@ import re
 import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -171,6 +172,20 @@ def test_wrong_calls(doors: Doors, shell: Shell, line: str, words: str) -> None:
     assert words in result.sentence
 
 
+def test_damage(doors: Doors, shell: Shell) -> None:
+    """Whatever bytes of a chain are changed: a refusal or a sentence, never a bug."""
+    door = doors.open("ecdsa")
+    random = Random(5)
+    for _ in range(60):
+        chain = [bytearray(one) for one in door.chain]
+        for _ in range(random.choice((1, 2, 8))):
+            one = random.choice(chain[:2])  # The third is not on the path.
+            one[random.randrange(len(one))] ^= random.choice((1, 0x80, random.randrange(1, 256)))
+        path = saved(shell, tuple(bytes(one) for one in chain))
+        line = f"check {path.name} --host {door.host} --bundle {door.bundle} --json"
+        assert shell.run(line).status in (1, 2)
+
+
 @pytest.mark.parametrize("position", [0, 1])
 def test_forged_signature(doors: Doors, shell: Shell, position: int) -> None:
     """One wrong bit in a signature is bad_signature, and `cryptography` refuses it as well."""
@@ -265,6 +280,7 @@ def test_live(doors: Doors, shell: Shell) -> None:
         ("tls13-only", "no_common_version"),
         ("no-shared-suite", "no_shared_suite"),
         ("stolen-chain", ""),
+        ("truncated-certificate", "malformed"),
     ],
 )
 def test_live_impostors(doors: Doors, shell: Shell, name: str, code: str) -> None:
@@ -275,6 +291,20 @@ def test_live_impostors(doors: Doors, shell: Shell, name: str, code: str) -> Non
     [chain] = [one for one in result.json["chains"] if one["leaf_key"] == "rsa"]
     assert chain["code"] == code
     assert result.json["handshake"]["code"] == EXPECTED[name][1]
+
+
+def test_live_without_a_handshake(doors: Doors, shell: Shell) -> None:
+    """With --at no handshake is made; without a MicroPython nothing proves the server's key."""
+    door = doors.open("rsa")
+    tomorrow = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
+    result = live(shell, door, f"--at {tomorrow}")
+    assert (result.status, result.json["handshake"]) == (0, None)
+    assert "the chains alone are judged" in result.err
+    where = f"--port {door.port} {HERE} --bundle {door.bundle}"
+    result = shell.run(f"check {door.host} {where} --json", MICROPYTHON="/nowhere")
+    assert (result.status, result.json["answer"]) == (2, "unknown")
+    assert result.json["handshake"]["outcome"] == "unknown"
+    assert result.json["chains"][0]["answer"] == "accepted"
 
 
 def test_live_with_one_type_of_key(doors: Doors, shell: Shell) -> None:

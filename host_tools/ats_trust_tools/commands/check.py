@@ -10,6 +10,7 @@ from typing import Any
 
 from ats_trust import bundle as board_bundle
 from ats_trust import endpoint
+from ats_trust.der import DerError
 from ats_trust.errors import ConfigError, TrustError, library_file
 
 from .. import output
@@ -127,42 +128,50 @@ def _live(
     for kind in ("rsa", "ecdsa"):
         try:
             chain = fetch(host.host, port, args.address, kind)
-        except NoChain as error:
-            reports.append(_no_chain(kind, error))
-        else:
             reports.append(chain_report(chain, bundle, host, at, manifest, board))
+        except NoChain as error:
+            reports.append(_without_chain(kind, _REFUSED.get(error.reason, ""), str(error)))
+        except (ToolError, DerError) as error:  # Certificates that nobody here can read.
+            reports.append(_without_chain(kind, "malformed", str(error)))
         reports[-1]["offered"] = kind in offered
-    content = read_bounded(path, "a bundle")
-    handshake = shake(host.host, port, args.address, content)
     warnings = []
-    if handshake.note:
-        warnings.append(f"handshake by MicroPython: {handshake.note}")
+    handshake = None
     if args.at:
-        warnings.append("the handshake by MicroPython is of now, whatever --at says")
-    answer = _together([one for one in reports if one["offered"]], handshake.outcome)
+        warnings.append(
+            "with --at the chains alone are judged: no handshake proves the server's key"
+        )
+    else:
+        handshake = shake(host.host, port, args.address, read_bounded(path, "a bundle"))
+        if handshake.note:
+            warnings.append(f"handshake by MicroPython: {handshake.note}")
+    answer = _together(
+        [one for one in reports if one["offered"]], handshake.outcome if handshake else "accepted"
+    )
     found = _found(host.host, at, answer, reports, warnings)
-    found["handshake"] = vars(handshake)
+    found["handshake"] = vars(handshake) if handshake else None
     return found
 
 
 def _together(offered: list[dict[str, Any]], handshake: str) -> str:
-    """The one answer: no chain that the board could be shown is refused, and one is accepted."""
+    """The one answer: accepted are all chains that the board could be shown, and there is one."""
     there = [one for one in offered if one["code"] != "no_shared_suite"]
-    answers = {one["answer"] for one in there or offered}
-    if not offered or "refused" in answers or handshake == "refused":
+    answers = {one["answer"] for one in there or offered} | {handshake}
+    if not offered or "refused" in answers:
         return "refused"
     return "accepted" if answers == {"accepted"} else "unknown"
 
 
-def _no_chain(kind: str, error: NoChain) -> dict[str, Any]:
-    """What stands in a report's place where there is no chain."""
-    code = _REFUSED.get(error.reason, "")
+def _without_chain(kind: str, code: str, why: str) -> dict[str, Any]:
+    """What stands in a report's place where there is no chain, or none that can be read.
+
+    code: of the board's refusal, "" where it is not the server's fault.
+    """
     return {
         "leaf_key": kind,
         "answer": "refused" if code else "unknown",
         "error": "PeerRejected" if code else "",
         "code": code,
-        "detail": str(error),
+        "detail": why,
         "remedy": TrustError(code).remedy if code else "",
     }
 
