@@ -14,11 +14,14 @@ from ats_trust import bundle as board_bundle
 from ats_trust import endpoint
 from ats_trust.x509 import Certificate
 from ats_trust_tools import chain_verdict
+from ats_trust_tools.bundle import Anchor, encode_bundle
 from ats_trust_tools.emulate import IMPOSTORS
 from ats_trust_tools.heap_model import HANDSHAKE
 from ats_trust_tools.micropython_program import find
 from ats_trust_tools.pem import armour
 from ats_trust_tools.roots import load_manifest
+from e2e.deviant_chains import Plan
+from e2e.deviant_run import deviations
 from e2e.doors import Door, Doors
 from e2e.test_impostors import EXPECTED
 from interpreters import REPOSITORY
@@ -211,6 +214,48 @@ def test_a_verifier_that_disagrees(
     result = checked(shell, doors.open("rsa"))
     assert (result.status, result.json["answer"]) == (2, "unknown")
     assert result.json["chains"][0]["verifier"] == "no such path"
+
+
+# What the rebuilt rules of Mbed TLS say otherwise than Mbed TLS; refused is each of them.
+_OTHER_CODES = {
+    "intermediate-key-usage-none": "malformed",
+    "leaf-key-usage-none": "malformed",
+    "curve-written-out": "malformed",
+    "basic-constraints-with-more": "malformed",
+    "basic-constraints-with-more-intermediate": "malformed",
+    "path-length-negative": "",  # `cryptography` alone notices.
+}
+# Chains that a board accepts and `cryptography` can not read, or refuses for its form.
+_NOT_FOR_CRYPTOGRAPHY = {
+    "common-name-printable-star",
+    "constraints-leading-dot",
+    "information-access-twice",
+    "not-critical-written-out",
+    "generalized-time-early",
+    "bytes-behind-certificate",
+}
+
+
+def test_deviant_chains(tmp_path: Path) -> None:
+    """The chains of docs/judge.md have the code that they have on MicroPython, and none that is
+    refused there is accepted here."""
+    path = tmp_path / "roots.bin"
+    both = frozenset({"rsa", "ecdsa"})
+    anchor = Anchor(Plan().root.signed(), both, frozenset({"own"}))
+    now = datetime.now(UTC).replace(microsecond=0)
+    path.write_bytes(encode_bundle([anchor], version=1, built_at=now))
+    bundle, manifest = board_bundle.Bundle(str(path)), load_manifest()
+    found = {}
+    for name, one in deviations().items():
+        plan = one.plan
+        chain, host = list(plan.chain.certificates), endpoint.parse(plan.host)
+        found[name] = chain_verdict.judge_chain(chain, bundle, host, now, manifest)
+    assert {name: verdict.code for name, verdict in found.items()} == {
+        name: _OTHER_CODES.get(name, one.code or "") for name, one in deviations().items()
+    }
+    accepted = {name for name, verdict in found.items() if verdict.answer == "accepted"}
+    good = {name for name, one in deviations().items() if one.code is None}
+    assert accepted == good - _NOT_FOR_CRYPTOGRAPHY
 
 
 def test_heap_of_a_handshake() -> None:
