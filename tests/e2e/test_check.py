@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -169,6 +171,18 @@ def test_wrong_calls(doors: Doors, shell: Shell, line: str, words: str) -> None:
     result = shell.run(line)
     assert result.status == 2
     assert words in result.sentence
+
+
+def test_full_disk(doors: Doors, shell: Shell) -> None:
+    """Output that can not be written is no refusal of the server."""
+    door = doors.open("rsa")
+    path = saved(shell, door.chain)
+    words = [sys.executable, "-m", "ats_trust_tools", "check", str(path)]
+    words += ["--host", door.host, "--bundle", str(door.bundle)]
+    with Path("/dev/full").open("wb") as full:
+        result = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, timeout=30)
+    assert result.returncode == 2
+    assert b"No space left" in result.stderr
 
 
 @pytest.mark.parametrize("position", [0, 1])

@@ -4,7 +4,7 @@ Exit status: 0 accepted, 1 refused, 2 could not tell, which includes a wrong cal
 """
 
 import argparse
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -276,8 +276,6 @@ def _moment(text: str) -> datetime:
         raise argparse.ArgumentTypeError(f"{text!r} is no date as 2027-01-31") from None
     if not 2000 <= found.year < 2100:
         raise argparse.ArgumentTypeError(f"{text!r} is not between 2000 and 2099")
-    if found.time() == time() and len(text) <= 10:
-        found = datetime.combine(found, time())
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
