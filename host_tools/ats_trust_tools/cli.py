@@ -2,8 +2,9 @@
 
 Rules: a command module has `add_arguments(parser)` and `run(args) -> int` and is imported only
 when its command runs. Whatever is wrong ends as one sentence on stderr: exit status 2 for a wrong
-call, 1 for a failure (`check`: 2), 130 when interrupted. That holds for a bug too, which is called one; only
-`python -X dev -m ats_trust_tools` shows where an unexpected exception came from.
+call, 1 for a failure (2 where 1 is an answer: `check`), 130 when interrupted. That holds for a bug
+too, which is called one; only `python -X dev -m ats_trust_tools` shows where an unexpected
+exception came from.
 """
 
 import argparse
