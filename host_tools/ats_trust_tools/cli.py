@@ -2,8 +2,9 @@
 
 Rules: a command module has `add_arguments(parser)` and `run(args) -> int` and is imported only
 when its command runs. Whatever is wrong ends as one sentence on stderr: exit status 2 for a wrong
-call, 1 for a failure, 130 when interrupted. That holds for a bug too, which is called one; only
-`python -X dev -m ats_trust_tools` shows where an unexpected exception came from.
+call, 1 for a failure (2 where 1 is an answer: `check`), 130 when interrupted. That holds for a bug
+too, which is called one; only `python -X dev -m ats_trust_tools` shows where an unexpected
+exception came from.
 """
 
 import argparse
@@ -64,15 +65,20 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}; see `{self.prog} --help`")
 
 
+# The exit status of a failure where 1 is an answer: "refused" must not be said by a full disk.
+_FAILED = {"check": 2}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
+    failed = _FAILED.get(words[0], 1) if words else 1
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A file's name may hold what the terminal can not show: it must not hide the message.
             stream.reconfigure(errors="backslashreplace")
     if sys.stdout is None:
-        return _complain("standard output is closed; send it to a file or to /dev/null", 1)
+        return _complain("standard output is closed; send it to a file or to /dev/null", failed)
     try:
         try:
             return _run(words)
@@ -81,18 +87,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         return _complain(str(error), 2)
     except (ToolError, TrustError) as error:
-        return _complain(str(error), 1)
+        return _complain(str(error), failed)
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
     except BrokenPipeError:
         _drop_output()
-        return 1  # The reader (`| head`) has gone, and knows it.
+        return failed  # The reader (`| head`) has gone, and knows it.
     except OSError as error:
         # Files are the business of `files`; what comes here is most often stdout's.
         _drop_output()
         why = error.strerror or str(error)
         what = os.fsdecode(error.filename) if error.filename else "reading or writing failed"
-        return _complain(f"{what}: {why}", 1)
+        return _complain(f"{what}: {why}", failed)
     except Exception as error:
         if sys.flags.dev_mode:
             raise
@@ -101,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(
             f"a bug in ats-trust, please report it: {type(error).__name__} in "
             f"{Path(place.filename).name}, line {place.lineno}",
-            1,
+            failed,
         )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -145,14 +147,15 @@ def test_files(doors: Doors, shell: Shell) -> None:
         ("check cut.der", "cut off"),
         ("check key.pem", "it holds no certificate"),
         ("check 127.0.0.1", "is an IP address"),
-        ("check https://x.test/", "can not read"),
+        ("check https://x.test/", "is a URL"),
         ("check ca.pem", "names no host"),
         ("check chain.pem --at tomorrow", "is no date as 2027-01-31"),
         ("check chain.pem --at 1999-01-01", "not between 2000 and 2099"),
         ("check chain.pem --port 8883", "are for a HOST"),
         ("check chain.pem --host 10.0.0.1", "--host: "),
-        ("check chain.pem --bundle text.pem", "bundle_damaged"),
-        ("check chain.pem --bundle nothing.bin", "bundle_missing"),
+        ("check chain.pem --bundle text.pem", "no bundle that a board would read"),
+        ("check chain.pem --bundle nothing.bin", "can not read nothing.bin"),
+        ("check chain.pem --bundle folder.pem", "can not read folder.pem"),
         ("check chain.pem --board NO_SUCH_BOARD", "NO_SUCH_BOARD"),
         ("check chain.pem --board ESP8266_GENERIC", "ESP8266_GENERIC"),
         ("check chain.pem --board RPI_PICO_W --bundle x", "not allowed with"),
@@ -187,6 +190,18 @@ def test_damage(doors: Doors, shell: Shell) -> None:
         path = saved(shell, tuple(bytes(one) for one in chain))
         line = f"check {path.name} --host {door.host} --bundle {door.bundle} --json"
         assert shell.run(line).status in (1, 2)
+
+
+def test_full_disk(doors: Doors, shell: Shell) -> None:
+    """Output that can not be written is no refusal of the server."""
+    door = doors.open("rsa")
+    path = saved(shell, door.chain)
+    words = [sys.executable, "-m", "ats_trust_tools", "check", str(path)]
+    words += ["--host", door.host, "--bundle", str(door.bundle)]
+    with Path("/dev/full").open("wb") as full:
+        result = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, timeout=30)
+    assert result.returncode == 2
+    assert b"No space left" in result.stderr
 
 
 @pytest.mark.parametrize("position", [0, 1])

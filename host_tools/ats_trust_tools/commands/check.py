@@ -4,7 +4,7 @@ Exit status: 0 accepted, 1 refused, 2 could not tell, which includes a wrong cal
 """
 
 import argparse
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +68,19 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{board.name}: {why}")
     path = _bundle_path(args, board)
     try:
+        read_bounded(path, "a bundle")
         bundle = board_bundle.Bundle(str(path))
+    except ToolError as error:
+        raise UsageError(str(error)) from None
     except TrustError as error:
-        raise UsageError(f"{path}: {error}") from None
+        raise UsageError(
+            f"{path} is no bundle that a board would read ({error.code}); "
+            "`ats-trust bundle` makes one"
+        ) from None
     at = args.at or datetime.now(UTC)
     manifest = load_manifest()
+    if "://" in args.target:
+        raise UsageError(f"{args.target} is a URL: give the bare host name, or a file")
     if args.target.endswith(_SUFFIXES) or "/" in args.target or Path(args.target).exists():
         found = _file(args, bundle, at, manifest, board)
     else:
@@ -285,8 +293,6 @@ def _moment(text: str) -> datetime:
         raise argparse.ArgumentTypeError(f"{text!r} is no date as 2027-01-31") from None
     if not 2000 <= found.year < 2100:
         raise argparse.ArgumentTypeError(f"{text!r} is not between 2000 and 2099")
-    if found.time() == time() and len(text) <= 10:
-        found = datetime.combine(found, time())
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
