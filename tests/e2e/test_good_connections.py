@@ -138,13 +138,13 @@ _OWN_NAME = "iot.example.com"
         (_ATS_NAME, {"rsa": "own"}, "bundle_useless"),
         (_ATS_NAME, {"rsa": "legacy"}, "bundle_useless"),
         (_ATS_NAME, {"rsa": "own", "rsa-4096": "ats"}, "unknown_issuer"),
-        (_ATS_NAME, {"rsa": "legacy", "rsa-4096": "ats"}, "unknown_issuer"),
+        (_ATS_NAME, {"rsa": "legacy", "rsa-4096": "ats"}, "legacy_endpoint"),
         (_LEGACY_NAME, {"rsa": "ats"}, "RSA"),
-        (_LEGACY_NAME, {"rsa": "own", "rsa-4096": "ats"}, "unknown_issuer"),
+        (_LEGACY_NAME, {"rsa": "own", "rsa-4096": "ats"}, "legacy_endpoint"),
         (_OWN_NAME, {"rsa": "own"}, "RSA"),
         (_OWN_NAME, {"rsa": "ats"}, "RSA"),
         (_OWN_NAME, {"rsa": "legacy"}, "bundle_useless"),
-        (_OWN_NAME, {"rsa": "legacy", "rsa-4096": "own"}, "unknown_issuer"),
+        (_OWN_NAME, {"rsa": "legacy", "rsa-4096": "own"}, "legacy_endpoint"),
     ],
     ids=lambda value: value if isinstance(value, str) else "+".join(value.values()),
 )
@@ -163,7 +163,7 @@ def test_roles(
 
 
 @pytest.mark.parametrize(
-    ("host", "expected"), [(_LEGACY_NAME, "RSA"), (_ATS_NAME, "unknown_issuer")]
+    ("host", "expected"), [(_LEGACY_NAME, "RSA"), (_ATS_NAME, "legacy_endpoint")]
 )
 def test_the_legacy_root(doors: Doors, interpreter: Interpreter, host: str, expected: str) -> None:
     """VeriSign's root authenticates an endpoint of before 2018 and never an ATS endpoint."""
