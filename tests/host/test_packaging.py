@@ -1,6 +1,7 @@
 """The wheel is complete: installed anywhere, it brings the command, the library and its data."""
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -78,6 +79,12 @@ def test_installed_command(wheel: Path, tmp_path: Path) -> None:
     _run([command, "roots", "verify"], empty, variables)
     _run([command, "bundle", "--board", "RPI_PICO_W", "-o", "roots.bin"], empty, variables)
     assert [file.name for file in empty.iterdir()] == ["roots.bin"]
+    shutil.copy(REPOSITORY / "certs_der" / "amazon-root-ca-1.der", empty)
+    check = ["check", "amazon-root-ca-1.der", "--host", "a-ats.iot.eu-west-1.amazonaws.com"]
+    checked = subprocess.run(
+        [command, *check], cwd=empty, env=variables, capture_output=True, text=True, timeout=60
+    )
+    assert checked.returncode == 1 and "remedy" in checked.stdout, checked
     where = "import ats_trust, ats_trust_tools as t; print(ats_trust.__file__); print(t.__file__)"
     for line in _run([str(python), "-c", where], empty, variables).split():
         assert line.startswith(str(environment)), "not the wheel's"
