@@ -37,6 +37,19 @@ SOURCES = {
         _TLS + 'c.verify_mode = tls.CERT_NONE\nc.load_verify_locations(open("r.der").read())\n',
         _TLS + 'c.load_verify_locations(open("r.der").read())\n',
     ),
+    "switched-off-on-a-computer": (
+        "unverified-context",
+        [4],
+        "import ssl, subprocess\nc = ssl.create_default_context()\nc.check_hostname = False\n"
+        "c.verify_mode = ssl.CERT_NONE\n",
+        "import ssl, subprocess\nc = ssl.create_default_context()\n",
+    ),
+    "verify-false": (
+        "unverified-context",
+        [2],
+        "import requests, subprocess\nrequests.get(URL, verify=False)\n",
+        "import requests, subprocess\nrequests.get(URL, verify=PATH)\n",
+    ),
     "optional": (
         "unverified-context",
         [3],

@@ -2,9 +2,9 @@
 
 Rules: a command module has `add_arguments(parser)` and `run(args) -> int` and is imported only
 when its command runs. Whatever is wrong ends as one sentence on stderr: exit status 2 for a wrong
-call, 1 for a failure (2 where 1 is an answer: `check`), 130 when interrupted. That holds for a bug
-too, which is called one; only `python -X dev -m ats_trust_tools` shows where an unexpected
-exception came from.
+call, 1 for a failure (2 where 1 is an answer: `audit`, `check`), 130 when interrupted. That holds
+for a bug too, which is called one; only `python -X dev -m ats_trust_tools` shows where an
+unexpected exception came from.
 """
 
 import argparse
@@ -66,7 +66,7 @@ class Parser(argparse.ArgumentParser):
 
 
 # The exit status of a failure where 1 is an answer: "refused" must not be said by a full disk.
-_FAILED = {"check": 2}
+_FAILED = {"audit": 2, "check": 2}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -42,6 +42,8 @@ def read_tls(names: Names) -> Iterator[Found]:
                 yield from _context(names, node, called.startswith("ssl."))
             elif called in _WRAPS and not _is_server(names, node):
                 yield from _wrap_socket(names, node)
+            elif called == "ssl.create_default_context":
+                yield from _context(names, node, True)
             elif called == "ssl._create_unverified_context":
                 yield node.lineno, "unverified-context", "a context that verifies nothing"
             yield from _arguments(names, node, called)
@@ -62,6 +64,8 @@ def _context(names: Names, call: ast.Call, wrapper: bool) -> Iterator[Found]:
         protocol = names.qualified(call.args[0]) if call.args else ""
         starts_verified = protocol.endswith("PROTOCOL_TLS_CLIENT")
     found = _Context(call.lineno, wrapper)
+    if names.qualified(call.func) == "ssl.create_default_context":  # CPython's, with its roots.
+        starts_verified = found.roots = True
     for event in _uses(names, call):
         yield from _use(names, event, found)
     bad = [(line, mode) for line, mode in found.modes if mode in ("CERT_NONE", "CERT_OPTIONAL")]
@@ -157,6 +161,9 @@ def _arguments(names: Names, call: ast.Call, called: str) -> Iterator[Found]:
     parameters = given.get("ssl_params")
     if parameters is not None:
         yield from _ssl_params(names, parameters)
+    verify = given.get("verify") if called.startswith(("requests.", "httpx.")) else None
+    if verify is not None and names.constant(verify) is False:
+        yield call.lineno, "unverified-context", "verify=False"
     switch = given.get("ssl")
     if switch is None and _last(call) == "MQTTClient" and len(call.args) > 6:
         switch = call.args[6]  # Of umqtt.simple: after the keepalive.
