@@ -59,7 +59,9 @@ def chain_report(
         "certificates": [
             certificate_facts(one, manifest, at)
             | {
-                "signed_by": signer(one, presented, number, manifest),
+                "signed_by": f"the bundle's {_title(verdict.path[-1], manifest)}"
+                if one in verdict.path[-2:-1]
+                else signer(one, presented, number, manifest),
                 "on_the_path": one in verdict.path,
             }
             for number, one in enumerate(presented)

@@ -162,9 +162,8 @@ def _live(
 
 def _together(offered: list[dict[str, Any]], handshake: str) -> str:
     """The one answer: accepted are all chains that the board could be shown, and there is one."""
-    there = [one for one in offered if one["code"] != "no_shared_suite"]
-    answers = {one["answer"] for one in there or offered} | {handshake}
-    if not offered or "refused" in answers:
+    answers = {one["answer"] for one in offered} - {"absent"} | {handshake}
+    if "refused" in answers or all(one["answer"] == "absent" for one in offered):
         return "refused"
     return "accepted" if answers == {"accepted"} else "unknown"
 
@@ -174,9 +173,10 @@ def _without_chain(kind: str, code: str, why: str) -> dict[str, Any]:
 
     code: of the board's refusal, "" where it is not the server's fault.
     """
+    answer = "absent" if code == "no_shared_suite" else "refused" if code else "unknown"
     return {
         "leaf_key": kind,
-        "answer": "refused" if code else "unknown",
+        "answer": answer,
         "error": "PeerRejected" if code else "",
         "code": code,
         "detail": why,
@@ -219,11 +219,13 @@ def _show_chain(report: dict[str, Any]) -> None:
     kind = (report["leaf_key"] or "unknown").upper()
     aside = "" if report.get("offered", True) else ", which this bundle does not ask for"
     title = f"{kind} chain{aside}: {report['answer']}"
-    if report["code"]:
+    if report["answer"] == "absent":
+        title = f"{kind} chain{aside}: the server has none"
+    elif report["code"]:
         title += f", {report['error']} {report['code']}"
     lines: list[tuple[str, object]] = []
     for name in ("detail", "remedy"):
-        if report[name]:
+        if report[name] and report["answer"] != "absent":
             lines.append((name, report[name]))
     if report.get("verifier"):
         lines.append(("but cryptography's verifier", report["verifier"]))
