@@ -16,9 +16,6 @@ from interpreters import REPOSITORY, MicroPython
 
 _ROW = re.compile(r"^\| (?!chain |rule )([a-z0-9-]+) \| ([a-z -]+) \| (.*) \| (.*) \|$", re.M)
 
-# What the older Mbed TLS refuses with an error number that says less.
-_OF_OLDER = {"curve-written-out": "protocol_error"}
-
 
 @cache
 def met(micropython: MicroPython) -> dict[str, Met]:
@@ -34,9 +31,8 @@ def test_refused_for_what_is_wrong(micropython: MicroPython) -> None:
     """ats_trust refuses each with its code, and no byte of the application was sent."""
     found = met(micropython)
     broken = [one for rule in rules() for one in rule.deviations]
-    older = _OF_OLDER if _is_older(micropython) else {}
     assert {one.name: outcome(found[one.name].ats_trust) for one in broken} == {
-        one.name: older.get(one.name, one.code) for one in broken
+        one.name: one.code for one in broken
     }
     assert {found[one.name].ats_trust["class"] for one in broken} == {"PeerRejected"}
     assert sum(found[one.name].sent for one in broken) == 0
