@@ -145,6 +145,7 @@ def load(certificate: bytes) -> x509.Certificate:
             parts = replace(parts, serial=der_writer.integer(1))
         with warnings.catch_warnings():  # Starfield Class 2 names serial 0 in an extension too.
             warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+            warnings.simplefilter("ignore", UserWarning)  # Names that are very long, or empty.
             view = x509.load_der_x509_certificate(parts.encoded)
             # These are parsed, and kept, when they are first asked for.
             _ = view.subject, view.issuer, view.extensions, view.public_key()

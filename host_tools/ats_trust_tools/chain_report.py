@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from ats_trust.bundle import Bundle
+from ats_trust.der import DerError
 from ats_trust.endpoint import Endpoint
 
 from .boards import Board
@@ -23,8 +24,10 @@ from .chain_verdict import (
     verifier_objects,
 )
 from .describe import certificate_facts
+from .errors import ToolError
 from .heap_model import HANDSHAKE, anchor_heap
 from .inspect_file import signer
+from .printable import printable
 from .roots import Manifest, Root
 
 
@@ -42,18 +45,45 @@ def chain_report(
     bundle is known.
     """
     verdict = judge_chain(chain, bundle, host, at, manifest)
-    presented = list(chain)
-    kind = leaf_key(chain)
-    path_ends = _ends(verdict, manifest) if verdict.path else []
-    last = min(path_ends, key=lambda one: str(one["when"]), default=None)
+    try:
+        return _whole(verdict, chain, bundle, host, at, manifest, board)
+    except (ToolError, DerError) as error:
+        # Of a certificate that can not be shown. What the board says of it stands.
+        why = error.detail if isinstance(error, DerError) else error
+        accepted = verdict.answer != "refused"
+        return _answer(verdict, chain) | {
+            "answer": "unknown" if accepted else "refused",
+            "verifier": (verdict.verifier or printable(why)) if accepted else "",
+        }
+
+
+def _answer(verdict: Verdict, chain: Sequence[bytes]) -> dict[str, Any]:
     return {
-        "leaf_key": kind,
+        "leaf_key": leaf_key(chain),
         "answer": verdict.answer,
         "error": verdict.error,
         "code": verdict.code,
         "detail": verdict.detail,
         "remedy": verdict.remedy,
         "verifier": verdict.verifier,
+        "message_bytes": message_size(chain),
+        "record_bytes": RECORD,
+    }
+
+
+def _whole(
+    verdict: Verdict,
+    chain: Sequence[bytes],
+    bundle: Bundle,
+    host: Endpoint,
+    at: datetime,
+    manifest: Manifest,
+    board: Board | None,
+) -> dict[str, Any]:
+    presented = list(chain)
+    path_ends = _ends(verdict, manifest) if verdict.path else []
+    last = min(path_ends, key=lambda one: str(one["when"]), default=None)
+    return _answer(verdict, chain) | {
         "accepted_until": last["when"] if last and verdict.answer == "accepted" else None,
         "ends_first": last["what"] if last and verdict.answer == "accepted" else None,
         "certificates": [
@@ -68,9 +98,7 @@ def chain_report(
         ],
         "ends": sorted(path_ends + _outlook(verdict, manifest), key=lambda one: str(one["when"])),
         "anchors": _anchors(chain, verdict, bundle, host, at, manifest),
-        "message_bytes": message_size(chain),
-        "record_bytes": RECORD,
-        "heap": _heap(kind, board),
+        "heap": _heap(leaf_key(chain), board),
     }
 
 

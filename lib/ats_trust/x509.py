@@ -108,7 +108,14 @@ class Certificate:
     def key_usage(self):
         """Return keyUsage's first octet (0x80 digitalSignature, 0x04 keyCertSign), or None."""
         span = self._inside(15, _BIT_STRING)
-        return span and (self.data[span[0] + 1] if span[1] - span[0] > 1 else 0)
+        if not span:
+            return None
+        a, b = span
+        if b - a < 2:
+            return 0
+        if self.data[b - 1] & (1 << self.data[a]) - 1:
+            fail("key usage")  # A bit that is set is not there.
+        return self.data[a + 1]
 
     def extended_key_usage(self):
         """Return the list of key purposes, each the content octets of an OID, or None."""
@@ -140,14 +147,18 @@ class Certificate:
             return None
         trees = ([], [])
         pos, end = span
+        if pos == end:
+            fail("name constraints")
         while pos < end:
             tag, sub, pos = header(self.data, pos, end)
-            if tag not in (0xA0, 0xA1):
+            if tag not in (0xA0, 0xA1) or sub == pos:
                 fail("name constraints")
             while sub < pos:
                 a, sub = expect(self.data, sub, pos)
                 kind, a, b = header(self.data, a, sub)
-                if b != sub:  # minimum or maximum, of which RFC 5280 knows only the defaults.
+                # minimum or maximum, of which RFC 5280 knows only the defaults; or a DNS name in
+                # the wrong form, which would count for nothing.
+                if b != sub or kind == 0xA2:
                     fail("name constraints")
                 if kind == 0x82:
                     trees[tag & 1].append(bytes(self.data[a:b]))

@@ -226,14 +226,16 @@ class TestExtensions(unittest.TestCase):
         )
         address = element(0xA0, sequence(element(0x87, bytes(8))))
         self.assertIsNone(_with(_NAME_CONSTRAINTS, sequence(address)).dns_constraints())
-        self.assertIsNone(_with(_NAME_CONSTRAINTS, sequence()).dns_constraints())
         excluded = sequence(element(0xA1, sequence(element(0x82, b".x")), sequence(address)))
         self.assertEqual(_with(_NAME_CONSTRAINTS, excluded).dns_constraints(), ([], [b".x"]))
         permitted = sequence(element(0xA0, sequence(element(0x82, b"x"))))
         found = _with(_NAME_CONSTRAINTS, permitted)
         self.assertEqual(found.dns_constraints(), ([b"x"], []))
-        found = _with(_NAME_CONSTRAINTS, sequence(element(0xA2, b"")))
-        refusal(self, der.DerError, "malformed", found.dns_constraints)
+        constructed = sequence(element(0xA1, sequence(element(0xA2, b"x"))))
+        nobody = sequence(element(0xA0, b""))
+        for wrong in (sequence(), nobody, constructed, sequence(element(0xA2, b""))):
+            found = _with(_NAME_CONSTRAINTS, wrong)
+            refusal(self, der.DerError, "malformed", found.dns_constraints)
 
     def test_ca(self):
         """Only DER's TRUE makes a CA; what is neither that nor a plain no is None."""

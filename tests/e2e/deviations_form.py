@@ -189,6 +189,7 @@ FORM_RULES = (
             _valued(
                 "purposes-with-more", "purposes", b"\x30\x0a\6\x08+\6\1\5\5\7\3\1\5\0", "malformed"
             ),
+            _valued("aki-empty", "aki", b"\x30\0", "malformed"),
             _valued("ski-with-more", "ski", b"\4\4ABCD\5\0", "malformed"),
             _marked("critical-is-01", "usage", b"\1\1\1", "malformed"),
             _marked("critical-of-two-octets", "usage", b"\1\2\xff\xff", "malformed"),

@@ -194,6 +194,24 @@ NAME_RULES = (
                 ),
             ),
             Deviation(
+                "constraints-empty",
+                LOWER,
+                "malformed",
+                _constrain(Extension("2.5.29.30", sequence())),
+            ),
+            Deviation(
+                "constraints-none-permitted",
+                LOWER,
+                "malformed",
+                _constrain(Extension("2.5.29.30", sequence(element(0xA0, b"")))),
+            ),
+            Deviation(
+                "constraints-constructed-name",
+                LOWER,
+                "malformed",
+                _constrain(constraints(excluded=element(0xA2, HOST.encode()))),
+            ),
+            Deviation(
                 "constraints-minimum",
                 LOWER,
                 "malformed",

@@ -109,6 +109,18 @@ RIGHTS_RULES = (
                 "malformed",
                 _lower_basic(b"\x30\6\1\1\xff\2\1\xff"),
             ),
+            Deviation(
+                "path-length-of-31-bits",
+                LOWER,
+                "malformed",
+                _lower_basic(b"\x30\x09\1\1\xff\2\4\x7f\xff\xff\xff"),
+            ),
+            Deviation(
+                "key-usage-in-unused-bits",
+                LOWER,
+                "malformed",
+                lambda p: p.lower.put("usage", b"\3\2\7\4"),
+            ),
         ),
     ),
     Rule(

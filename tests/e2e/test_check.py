@@ -17,13 +17,17 @@ from ats_trust import endpoint
 from ats_trust.x509 import Certificate
 from ats_trust_tools import chain_verdict
 from ats_trust_tools.bundle import Anchor, encode_bundle
+from ats_trust_tools.certificate import load
+from ats_trust_tools.chain_report import chain_report
 from ats_trust_tools.emulate import IMPOSTORS
 from ats_trust_tools.heap_model import HANDSHAKE
 from ats_trust_tools.micropython_program import find
 from ats_trust_tools.pem import armour
 from ats_trust_tools.roots import load_manifest
+from e2e.deviant_certificate import name as distinguished
 from e2e.deviant_chains import Plan
 from e2e.deviant_run import deviations
+from e2e.deviant_server import Server
 from e2e.doors import Door, Doors
 from e2e.test_impostors import EXPECTED
 from interpreters import REPOSITORY
@@ -89,6 +93,51 @@ def test_impostors(doors: Doors, shell: Shell, name: str, kind: str) -> None:
     [chain] = result.json["chains"]
     assert (chain["error"], chain["code"]) == EXPECTED[name][:2], chain
     assert chain["remedy"] and chain["accepted_until"] is None
+
+
+def test_chains_that_break_one_rule(tmp_path: Path) -> None:
+    """None is called accepted, as no board accepts it (test_judge_rules), and none is refused that
+    a board accepts. Where `cryptography` says otherwise the answer is that one can not tell."""
+    anchor = Anchor(Plan().root.signed(), frozenset({"rsa", "ecdsa"}), frozenset({"own"}))
+    now = datetime.now(UTC).replace(microsecond=0)
+    path = tmp_path / "roots.bin"
+    path.write_bytes(encode_bundle([anchor], version=1, built_at=now))
+    bundle = board_bundle.Bundle(str(path))
+    manifest = load_manifest()
+    found, board = {}, {}
+    for name, one in deviations().items():
+        chain, host = one.plan.chain.certificates, endpoint.parse(one.plan.host)
+        report = chain_report(chain, bundle, host, now, manifest, None)
+        found[name] = report["answer"]
+        board[name] = "refused" if one.code else "accepted"
+    cannot_tell = {name for name, answer in found.items() if answer == "unknown"}
+    assert {name for name in cannot_tell if board[name] == "refused"} == set()
+    assert {name: answer for name, answer in found.items() if name not in cannot_tell} == {
+        name: answer for name, answer in board.items() if name not in cannot_tell
+    }
+    assert len(cannot_tell) < 10, cannot_tell
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "code"),
+    [("common-name-printable-star", 2, ""), ("time-without-zone", 1, "malformed")],
+)
+def test_live_certificate_that_can_not_be_shown(
+    shell: Shell, name: str, status: int, code: str
+) -> None:
+    """There is an answer all the same, and a handshake."""
+    plan = deviations()[name].plan
+    anchor = Anchor(plan.root.signed(), frozenset({"ecdsa"}), frozenset({"own"}))
+    now = datetime.now(UTC).replace(microsecond=0)
+    (shell.folder / "roots.bin").write_bytes(encode_bundle([anchor], version=1, built_at=now))
+    with Server({name: plan.chain}) as server:
+        where = f"{HERE} --port {server.ports[name]} --bundle roots.bin"
+        result = shell.run(f"check {plan.host} {where} --json")
+        assert shell.run(f"check {plan.host} {where}").status == status
+    assert result.status == status, result
+    [chain] = [one for one in result.json["chains"] if one["offered"]]
+    assert chain["code"] == code and bool(chain["verifier"]) == (status == 2)
+    assert result.json["handshake"]["outcome"] == ("refused" if code else "accepted")
 
 
 def test_dates(doors: Doors, shell: Shell) -> None:
@@ -381,3 +430,11 @@ def test_nobody_there(shell: Shell) -> None:
     result = shell.run(f"check x.example.org --port 1 {HERE}")
     assert result.status == 2
     assert "COULD NOT TELL" in result.out
+
+
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_a_long_name_is_no_warning() -> None:
+    """`cryptography` warns of names that are longer than X.520 says; that is not for people."""
+    leaf = Plan().leaf
+    leaf.subject = distinguished("A" * 3000)
+    assert load(leaf.signed()).subject.rfc4514_string().startswith("CN=AAA")

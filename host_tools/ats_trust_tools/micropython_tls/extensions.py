@@ -62,7 +62,10 @@ class Extensions:
     def _basic_constraints(self, inner: Reader) -> None:
         self.is_ca = _flag(inner)
         if inner.at < inner.stop:
-            self.path_length = int.from_bytes(inner.take(0x02), "big")
+            length = inner.take(0x02)
+            self.path_length = int.from_bytes(length, "big", signed=True)
+            if not length or not 0 <= self.path_length < 0x7FFFFFFF:
+                raise inner.fail(Asn1.INVALID_LENGTH)
         inner.expect_end()
 
     def _purposes(self, inner: Reader) -> None:
@@ -116,9 +119,11 @@ def _flag(value: Reader) -> bool:
 
 def _bits(value: Reader) -> int:
     bits = value.take(0x03)
-    if len(bits) < 2 or bits[0] > 7:
+    if not bits:
+        raise value.fail(Asn1.OUT_OF_DATA)
+    if bits[0] > 7:
         raise value.fail(Asn1.INVALID_LENGTH)
-    return bits[1]
+    return bits[1] if len(bits) > 1 else 0
 
 
 def _general_names(names: Reader) -> tuple[tuple[int, bytes], ...]:
@@ -149,6 +154,8 @@ def _policies(policies: Reader) -> bool:
 
 
 def _authority_key_id(inner: Reader) -> None:
+    if inner.at == inner.stop:
+        raise inner.fail(Asn1.OUT_OF_DATA)
     if inner.peek() == 0x80:
         inner.take(0x80)
     if inner.at < inner.stop:
