@@ -10,7 +10,6 @@ from typing import Any
 
 from ats_trust import bundle as board_bundle
 from ats_trust import endpoint
-from ats_trust.der import DerError
 from ats_trust.errors import ConfigError, TrustError, library_file
 
 from .. import output
@@ -139,9 +138,7 @@ def _live(
             reports.append(chain_report(chain, bundle, host, at, manifest, board))
         except NoChain as error:
             reports.append(_without_chain(kind, _REFUSED.get(error.reason, ""), str(error)))
-        except (ToolError, DerError) as error:  # Certificates that nobody here can read.
-            reports.append(_without_chain(kind, "malformed", str(error)))
-        reports[-1]["offered"] = kind in offered
+        reports[-1] |= {"leaf_key": kind, "offered": kind in offered}
     warnings = []
     handshake = None
     if args.at:
@@ -169,7 +166,7 @@ def _together(offered: list[dict[str, Any]], handshake: str) -> str:
 
 
 def _without_chain(kind: str, code: str, why: str) -> dict[str, Any]:
-    """What stands in a report's place where there is no chain, or none that can be read.
+    """What stands in a report's place where there is no chain.
 
     code: of the board's refusal, "" where it is not the server's fault.
     """
