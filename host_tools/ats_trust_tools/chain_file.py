@@ -17,7 +17,7 @@ def read_chain(path: Path) -> tuple[list[bytes], list[str]]:
 
     Raises ToolError, which names the file, when there is none or one is damaged.
     """
-    content = read_bounded(path, "a server's chain, PEM or DER,")
+    content = read_bounded(path, "a file of a server's certificates")
     try:
         certificates = certificates_in(content)
         keys = looks_like_pem(content) and any(
