@@ -32,7 +32,7 @@ _SECRET = re.compile(
 _BODY = re.compile(r"[A-Za-z0-9+/=]{40}")
 _MOST = 200  # Of one kind in one file; who has more knows enough by then.
 _HEX = re.compile(r"30[0-9A-Fa-f]{98,131072}")
-_BASE64 = re.compile(r"M[A-Za-z0-9+/\s]{70,131072}={0,2}\s*")
+_BASE64 = re.compile(r"M[A-Za-z0-9+/\s]{70,131072}={0,2}")  # Of stripped text.
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ _HOST_WORDS = ("server", "host", "broker", "endpoint", "server_hostname", "hostn
 
 def read_endpoints(names: Names) -> Iterator[Found]:
     """Yield what is wrong with the endpoints and ports of a file."""
+    mentions_aws = _mentions_aws(names)
     for node in ast.walk(names.tree):
         if isinstance(node, ast.Constant) and not names.is_documentation(node):
             text = node.value.decode("latin-1") if isinstance(node.value, bytes) else node.value
@@ -30,7 +31,7 @@ def read_endpoints(names: Names) -> Iterator[Found]:
                 for _ in legacy_endpoints(text):
                     yield node.lineno, "legacy-endpoint", "the endpoint has no -ats"
         elif isinstance(node, ast.Call):
-            yield from _call(names, node)
+            yield from _call(names, node, mentions_aws)
         elif isinstance(node, ast.Assign):
             for target in node.targets:
                 yield from _setting(names, node, target)
@@ -43,7 +44,7 @@ def legacy_endpoints(text: str) -> Iterator[int]:
             yield found.start()
 
 
-def _call(names: Names, call: ast.Call) -> Iterator[Found]:
+def _call(names: Names, call: ast.Call, mentions_aws: bool) -> Iterator[Found]:
     given = {one.arg: one.value for one in call.keywords if one.arg}
     word = names.qualified(call.func).rpartition(".")[2]
     mqtt = "mqtt" in word.lower()
@@ -60,7 +61,7 @@ def _call(names: Names, call: ast.Call) -> Iterator[Found]:
     ):
         yield call.lineno, "endpoint-is-address", "an IP address in place of a name"
     aws = _kind(host) in _DATA
-    if port == 443 and mqtt and (aws or (not host and secure and _mentions_aws(names))):
+    if port == 443 and mqtt and (aws or (not host and secure and mentions_aws)):
         yield call.lineno, "mqtt-on-443", "MQTT on port 443"
     no_port = "port" not in given and (not ports or port == 0)
     if aws and (port == 1883 or (mqtt and no_port and not secure)):

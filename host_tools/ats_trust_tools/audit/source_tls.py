@@ -35,6 +35,11 @@ class _Context:
 
 def read_tls(names: Names) -> Iterator[Found]:
     """Yield what is wrong with the TLS of a file."""
+    callbacks = {
+        target_name(node.value)
+        for node in names.targets.get("verify_callback", ())
+        if isinstance(node.value, ast.Name | ast.Attribute)
+    }
     for node in ast.walk(names.tree):
         if isinstance(node, ast.Call):
             called = names.qualified(node.func)
@@ -48,7 +53,7 @@ def read_tls(names: Names) -> Iterator[Found]:
                 yield node.lineno, "unverified-context", "a context that verifies nothing"
             yield from _arguments(names, node, called)
             if called.startswith("hashlib.") or _last(node) == "update":
-                yield from _fingerprint(names, node)
+                yield from _fingerprint(names, node, callbacks)
         elif isinstance(node, ast.Assign):
             for target in node.targets:
                 if target_name(target) == "ssl_params":
@@ -208,13 +213,8 @@ def _what_is_missing(names: Names, given: dict[str, ast.expr]) -> str:
     return "" if any(name in given for name in _CA) else "no CA is given (cadata)"
 
 
-def _fingerprint(names: Names, call: ast.Call) -> Iterator[Found]:
-    """A hash over all of a certificate."""
-    callbacks = {
-        target_name(node.value)
-        for node in names.targets.get("verify_callback", ())
-        if isinstance(node.value, ast.Name | ast.Attribute)
-    }
+def _fingerprint(names: Names, call: ast.Call, callbacks: set[str]) -> Iterator[Found]:
+    """A hash over all of a certificate. callbacks: names of the file's verify_callbacks."""
     for argument in call.args:
         for value in names.values(argument):
             if isinstance(value, ast.Call) and _last(value) in _WHOLE:
