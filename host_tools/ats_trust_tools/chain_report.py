@@ -45,21 +45,9 @@ def chain_report(
     bundle is known.
     """
     verdict = judge_chain(chain, bundle, host, at, manifest)
-    try:
-        return _whole(verdict, chain, bundle, host, at, manifest, board)
-    except (ToolError, DerError) as error:
-        # Of a certificate that can not be shown. What the board says of it stands.
-        why = error.detail if isinstance(error, DerError) else error
-        accepted = verdict.answer != "refused"
-        return _answer(verdict, chain) | {
-            "answer": "unknown" if accepted else "refused",
-            "verifier": (verdict.verifier or printable(why)) if accepted else "",
-        }
-
-
-def _answer(verdict: Verdict, chain: Sequence[bytes]) -> dict[str, Any]:
-    return {
-        "leaf_key": leaf_key(chain),
+    kind = leaf_key(chain)
+    answer: dict[str, Any] = {
+        "leaf_key": kind,
         "answer": verdict.answer,
         "error": verdict.error,
         "code": verdict.code,
@@ -69,37 +57,34 @@ def _answer(verdict: Verdict, chain: Sequence[bytes]) -> dict[str, Any]:
         "message_bytes": message_size(chain),
         "record_bytes": RECORD,
     }
-
-
-def _whole(
-    verdict: Verdict,
-    chain: Sequence[bytes],
-    bundle: Bundle,
-    host: Endpoint,
-    at: datetime,
-    manifest: Manifest,
-    board: Board | None,
-) -> dict[str, Any]:
     presented = list(chain)
-    path_ends = _ends(verdict, manifest) if verdict.path else []
-    last = min(path_ends, key=lambda one: str(one["when"]), default=None)
-    return _answer(verdict, chain) | {
-        "accepted_until": last["when"] if last and verdict.answer == "accepted" else None,
-        "ends_first": last["what"] if last and verdict.answer == "accepted" else None,
-        "certificates": [
-            certificate_facts(one, manifest, at)
-            | {
-                "signed_by": f"the bundle's {_title(verdict.path[-1], manifest)}"
-                if one in verdict.path[-2:-1]
-                else signer(one, presented, number, manifest),
-                "on_the_path": one in verdict.path,
-            }
-            for number, one in enumerate(presented)
-        ],
-        "ends": sorted(path_ends + _outlook(verdict, manifest), key=lambda one: str(one["when"])),
-        "anchors": _anchors(chain, verdict, bundle, host, at, manifest),
-        "heap": _heap(leaf_key(chain), board),
-    }
+    try:
+        path_ends = _ends(verdict, manifest) if verdict.path else []
+        last = min(path_ends, key=lambda one: one["when"], default=None)
+        until = last if verdict.answer == "accepted" else None
+        return answer | {
+            "accepted_until": until and until["when"],
+            "ends_first": until and until["what"],
+            "certificates": [
+                certificate_facts(one, manifest, at)
+                | {
+                    "signed_by": f"the bundle's {_title(verdict.path[-1], manifest)}"
+                    if one in verdict.path[-2:-1]
+                    else signer(one, presented, number, manifest),
+                    "on_the_path": one in verdict.path,
+                }
+                for number, one in enumerate(presented)
+            ],
+            "ends": sorted(path_ends + _outlook(verdict, manifest), key=lambda one: one["when"]),
+            "anchors": _anchors(chain, verdict, bundle, host, at, manifest),
+            "heap": _heap(kind, board),
+        }
+    except (ToolError, DerError) as error:
+        # Of a certificate that can not be shown. What the board says of it stands.
+        if verdict.answer != "refused":
+            why = error.detail if isinstance(error, DerError) else error
+            answer |= {"answer": "unknown", "verifier": verdict.verifier or printable(why)}
+        return answer
 
 
 def _ends(verdict: Verdict, manifest: Manifest) -> list[dict[str, str]]:

@@ -197,9 +197,16 @@ def _on_the_board(
         return 0
 
     flight: Any = SimpleNamespace(
-        chain=keys, not_tls=b"", oversized=0, alert=None, fault=None, error=None
+        chain=keys,
+        not_tls=b"",
+        oversized=0,
+        alert=None,
+        fault=None,
+        error=None,
+        answered=0,
+        asked=False,
+        eof=False,
     )
-    flight.answered, flight.asked, flight.eof = 0, False, False
     size = message_size(chain)
     try:
         if size + 4 > RECORD:

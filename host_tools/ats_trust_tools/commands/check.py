@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{board.name}: {why}")
     path = _bundle_path(args, board)
     try:
-        read_bounded(path, "a bundle")
+        content = read_bounded(path, "a bundle")
         bundle = board_bundle.Bundle(str(path))
     except ToolError as error:
         raise UsageError(str(error)) from None
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     if args.target.endswith(_SUFFIXES) or "/" in args.target or Path(args.target).exists():
         found = _file(args, bundle, at, manifest, board)
     else:
-        found = _live(args, path, bundle, at, manifest, board)
+        found = _live(args, content, bundle, at, manifest, board)
     found = {"board": board.name if board else None, "bundle": str(path), **found}
     floor = clock_floor(bundle, at)
     if floor:
@@ -120,7 +120,7 @@ def _file(
 
 def _live(
     args: argparse.Namespace,
-    path: Path,
+    content: bytes,
     bundle: board_bundle.Bundle,
     at: datetime,
     manifest: Manifest,
@@ -146,7 +146,7 @@ def _live(
             "with --at the chains alone are judged: no handshake proves the server's key"
         )
     else:
-        handshake = shake(host.host, port, args.address, read_bounded(path, "a bundle"))
+        handshake = shake(host.host, port, args.address, content)
         if handshake.note:
             warnings.append(f"handshake by MicroPython: {handshake.note}")
     answer = _together(
