@@ -1,8 +1,9 @@
 """The trust-anchor file: check it, say what it holds, hand out the anchor that is needed.
 
 Rules kept here (format: docs/bundle-format.md):
-- Of the library's, the board's and the field's the one with the highest version is in force, of
-  equal ones the later in this order. None is passed over for being damaged.
+- Of the library's, the board's and the field's those that name signers come first, of equals the
+  one with the highest version, then the later in this order. None is passed over for being
+  damaged. Where updates were installed, `slots` has the last word.
 - The file is read from front to back, one anchor at a time; only the anchor that is needed is
   kept. Its SHA-256 is checked in the same pass: nothing that was read is used before. That finds
   damage, not forgery: whoever can write to the flash can write another bundle.
@@ -20,6 +21,23 @@ _SEQUENCE = const(0x30)
 LEAF_RSA = 0x01
 LEAF_ECDSA = 0x02
 MAX_SIZE = 8192
+_TERMS = const(1024)  # The most bytes of a signed bundle's terms, and of its signature.
+_SIGNATURE = const(96)
+
+
+def by_cable():
+    """Return (signed, version, path) of the bundle that came by cable: docs/decisions/0010.
+
+    path: "" if there is none. Raises BundleError if any is damaged.
+    """
+    best = (False, -1, "")
+    for kind in ("", "_board", "_field"):
+        path = library_file("roots" + kind + ".bin")
+        if path:
+            found = Bundle(path)
+            if (found.signed, found.version) >= best[:2]:
+                best = (found.signed, found.version, path)
+    return best
 
 
 def name_key(name):
@@ -61,22 +79,22 @@ class Bundle:
     path: str; None at first for the one in force. version: int, rises from bundle to bundle.
     built_at, not_after: "YYYYMMDDHHMMSS".
     uses: bytes, one for each anchor: its roles and the leaf key types that it can authenticate.
+    signed: bool, it is of the format that names signers and bears a signature, which nobody checks
+    here: `update` does so before a bundle is installed.
     Raises BundleError("bundle_missing") or BundleError("bundle_damaged").
     """
 
     def __init__(self, path=None):
-        self.path = None
-        version = -1
-        for kind in () if path else ("", "_board", "_field"):
-            found = library_file("roots" + kind + ".bin")
-            if found:
-                self.__init__(found)
-                if self.version >= version:
-                    version = self.version
-                    path = found
-        if not path or path != self.path:  # Given, or an older one was read after it.
-            self.path = path or ""
-            self.uses = bytes([use for use, _ in self._read()])
+        self.signed = False
+        if not path:
+            base = by_cable()
+            path = base[2]
+            if library_file("update_state1.bin") or library_file("update_state0.bin"):
+                from .slots import State
+
+                path = State(base).in_force()
+        self.path = path
+        self.uses = bytes([use for use, _ in self._read()])
 
     def leaf_types(self, roles):
         """Return the leaf key types that the anchors with one of these roles can authenticate.
@@ -125,7 +143,7 @@ class Bundle:
         """Yield (use, view of the certificate) for every anchor, in order.
 
         A view is good until the next step. To be exhausted before anything of it is used: damage
-        is noticed at the end.
+        is noticed at the end. `_note` gets what only a signed bundle has.
         """
         try:
             file = open(self.path, "rb")
@@ -169,7 +187,9 @@ class Bundle:
                 fail("length")
             digest = hashlib.sha256()
             stop = element(_SEQUENCE)
-            if element() != b"\x02\x01\x01":
+            data = element()
+            signed = data == b"\x02\x01\x02"
+            if not signed and data != b"\x02\x01\x01":
                 fail("format")
             data = element()
             if len(data) > 10:  # 63 bits.
@@ -179,9 +199,10 @@ class Bundle:
             built_at = moment(data, 0, len(data))[0]
             data = element()
             not_after = moment(data, 0, len(data))[0]
-            if element(_SEQUENCE) != stop or file.tell() == stop:
+            last = element(_SEQUENCE)
+            if last > stop or (last < stop) != signed or file.tell() == last:
                 fail("anchors")
-            while file.tell() < stop:
+            while file.tell() < last:
                 end = element(_SEQUENCE)
                 data = element()
                 use = integer(data, 0, len(data))[0]
@@ -190,10 +211,19 @@ class Bundle:
                     fail("anchor")
                 only(data, 0, len(data))
                 yield use, data
-            expected = b"\x04\x20" + digest.digest()
+            if file.tell() != last:
+                fail("anchors")
+            if signed:
+                self._note(element(), None)
+            expected = digest.digest()
             digest = None
-            if file.tell() != stop or element() != expected or file.tell() != size:
+            if file.tell() != stop or element() != b"\x04\x20" + expected:
                 fail("SHA-256 differs")
+            if signed:
+                self._note(element(), expected)
+            if file.tell() != size:
+                fail("trailing bytes")
+            self.signed = signed
             self.version, self.built_at, self.not_after = version, built_at, not_after
         except DerError as error:
             raise self._damaged(error.detail)
@@ -201,6 +231,15 @@ class Bundle:
             raise self._damaged("OSError %s" % error.args[0])
         finally:
             file.close()
+
+    def _note(self, data, digest):
+        """Look at the terms of a signed bundle, then at its signature over this digest.
+
+        data: a view that is good until this returns. Here only its form counts: see `signed`.
+        """
+        only(data, 0, len(data))
+        if len(data) > (_SIGNATURE if digest else _TERMS):
+            fail("length")
 
     def _damaged(self, why):
         return BundleError("bundle_damaged", "%s: %s" % (self.path, why))

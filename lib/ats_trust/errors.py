@@ -71,6 +71,10 @@ class BundleError(TrustError):
     """The trust anchors can not be used: make or install a new bundle."""
 
 
+class UpdateError(TrustError):
+    """The update is not installed, and nothing has changed: tell whoever sent it."""
+
+
 class ClockError(TrustError):
     """The time is not plausible: set the clock, then try again."""
 

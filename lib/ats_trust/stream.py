@@ -103,6 +103,7 @@ class TrustedStream(io.IOBase):
         except BaseException:
             self.close()
             raise
+        self._proved(None)
         self._settle()
         return True
 
@@ -141,8 +142,14 @@ class TrustedStream(io.IOBase):
                 self._error = PeerRejected("protocol_error", "interrupted", "handshake")
                 self._settle()
                 raise
+        self._proved(self._error)
         self._settle()
         return self._error
+
+    def _proved(self, error):
+        """Record what this handshake says of an update: see slots.Attempt.end."""
+        if self._context and self._context._attempt:
+            self._context._attempt.end(error)
 
     def _settle(self):
         """The handshake is over: drop what only it needed."""
@@ -233,6 +240,7 @@ class TrustedStream(io.IOBase):
         if not self._error:
             self._error = OSError(9)
             self._close()
+            self._proved(self._error)
 
     def _close(self):
         try:

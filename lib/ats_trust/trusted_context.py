@@ -24,6 +24,8 @@ try:
 except ImportError:
     raise ConfigError("no_verification", "this firmware has no module tls")
 
+_UPDATES = "ats_trust.slots"  # Imported by whatever finds, or installs, a signed update.
+
 
 class TrustedContext:
     """Makes TLS connections to one endpoint, and to no other server.
@@ -38,12 +40,19 @@ class TrustedContext:
     Raises ConfigError, BundleError or ClockError before anything is sent.
     """
 
+    _attempt = None  # A slots.Attempt, of a context that is for one connection.
+
     def __init__(
         self, host, cert=None, key=None, bundle=None, pins=None, port=None, credentials=None
     ):
         self._host, kind, usual, self._roles = parse(host)
         self._port = port or usual
         self._bundle = Bundle(bundle)
+        self._follows = not bundle  # Each connection takes the bundle that is then in force.
+        if self._follows and _UPDATES in sys.modules:
+            from .slots import Attempt
+
+            self._bundle = Bundle(Attempt(self._host).path)
         if not self._bundle.leaf_types(self._roles):
             raise BundleError("bundle_useless", "no root in it answers for " + kind)
         if cert or key:
@@ -89,6 +98,7 @@ class TrustedContext:
         return stream
 
     def _wrap(self, sock, odd, server_hostname):
+        attempt = None
         try:
             if odd:
                 raise ConfigError(
@@ -99,17 +109,39 @@ class TrustedContext:
                     "bad_endpoint",
                     "this context is for %s, not %s" % (self._host, server_hostname),
                 )
-            preflight.check_clock(self._bundle)
+            context = self
+            if self._follows and _UPDATES in sys.modules:
+                context = self._renewed()
+            preflight.check_clock(context._bundle)
             if not hasattr(sock, "readinto"):
                 sock = tls.SocketStream(sock)  # CPython: the host tools' stand-in has it.
-            return TrustedStream(self, sock)
-        except (MemoryError, OSError) as error:
-            # Nothing was sent or received yet: an OSError is the TLS's, for want of memory.
+            attempt = context._attempt
+            if attempt:
+                attempt.begin()
+            return TrustedStream(context, sock)
+        except BaseException as error:
             close(sock)
-            raise HeapError("heap", "setting up the TLS: " + repr(error))
-        except BaseException:
-            close(sock)
-            raise
+            if isinstance(error, (MemoryError, OSError)):
+                # Nothing was sent or received yet: an OSError is the TLS's, for want of memory.
+                error = HeapError("heap", "setting up the TLS: " + repr(error))
+            if attempt:
+                attempt.end(error)
+            raise error
+
+    def _renewed(self):
+        """Return a context like this one, for one connection, with the bundle to use now."""
+        from .slots import Attempt
+
+        attempt = Attempt(self._host)
+        made = TrustedContext(
+            self._host,
+            bundle=attempt.path,
+            pins=self._pins,
+            port=self._port,
+            credentials=self._credentials,
+        )
+        made._attempt = attempt
+        return made
 
     # For TrustedStream, which is the other half of this:
 

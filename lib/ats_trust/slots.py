@@ -1,0 +1,278 @@
+"""Which bundle is in force where updates were installed, and what each connection proves of one.
+
+docs/rotation.md has the states and events as a table, with the argument why none of them leaves a
+board without a bundle that once worked. Rules kept here:
+- The state is in two small files. Each write goes to the one that does not count, so one that
+  is cut off leaves the other. A bundle that the state names is never written to.
+- An attempt is counted before it is made, so that a crash counts too; a fault of the network
+  takes it back. Nothing here decides whether a server is authenticated.
+- What can not be recorded changes no verdict: the state stays as it was.
+"""
+
+import gc
+import hashlib
+import os
+import struct
+import time
+
+from .bundle import Bundle, by_cable
+from .der import const
+from .errors import BundleError, TrustError, library_file
+from .signed import MAX_ENDPOINTS, SignedBundle
+
+SLOTS = const(3)  # Also the number that stands for "none", and for the base: what came by cable.
+CONFIRMED = const(1)
+REVERTED = const(2)
+# An update is gone back from after so many failures at one endpoint that are not the network's,
+# not before so many seconds, and only when the kept bundle then authenticates that endpoint.
+FAILURES = const(5)
+PATIENCE = const(3600)
+# Format, generation, version, kept, pending, final, proved, outcome; failures and the time of the
+# first of them by endpoint; the reason. Then 8 bytes of the SHA-256 of all that.
+_FORMAT = ">BIQBBBBB4B4I24s"
+_SIZE = const(70)
+# The state without updates: what follows the generation.
+_NONE = (0, SLOTS, SLOTS) + (0,) * 11 + (b"",)
+
+
+class State:
+    """What is on flash about updates.
+
+    base: (signed, version, path) of the bundle that came by cable. folder: str, where the files
+    are, with its "/". generation: int, of this state, 0 where there is none.
+    kept: slot of the bundle that is proved, SLOTS is the base. pending: slot of the update that
+    is being proved, SLOTS is none. final: bool, the kept one is not gone back to.
+    proved: bits of the pending bundle's endpoints. failures, since: for each of them, how many and
+    when (time.time) the first was, or the last attempt to go back. version: int, the highest that
+    ever was installed. outcome: 0, CONFIRMED or REVERTED, of the last update; reason: str, code of
+    the last failure.
+    Raises BundleError("bundle_damaged").
+    """
+
+    def __init__(self, base=None):
+        self.base = base or by_cable()
+        there = library_file("update_state1.bin") or library_file("update_state0.bin")
+        place = there or self.base[2]
+        self.folder = place[: place.rfind("/") + 1]
+        best = b""
+        damaged = False
+        for number in range(2):
+            try:
+                with open(self._file(number), "rb") as file:
+                    data = file.read(_SIZE + 1)
+            except OSError:
+                continue
+            if len(data) != _SIZE or _sum(data[:-8]) != data[-8:] or data[0] != 1:
+                damaged = damaged or not number  # The very first write goes to file 1.
+            elif data[1:5] > best[1:5]:
+                best = data
+        if damaged and not best:
+            raise BundleError("bundle_damaged", self.folder + "update_state0.bin, and 1")
+        best = struct.unpack(_FORMAT, best[:-8])[1:] if best else (0,) + _NONE
+        self.generation, self.version, self.kept, self.pending, final = best[:5]
+        self.final = bool(final)
+        self.proved, self.outcome = best[5:7]
+        self.failures = list(best[7:11])
+        self.since = list(best[11:15])
+        self.reason = best[15].rstrip(b"\0").decode()
+        if self.base[0] and self.base[1] > self.version:
+            # Newer than all updates: its owner has been here with a cable, and that counts.
+            self.version = self.base[1]
+            self.kept = self.pending = SLOTS
+            self.final = False
+            self._afresh(0)
+
+    def slot(self, number):
+        """Return the path of a slot's bundle; that of the base for SLOTS."""
+        return self.folder + "roots_slot%d.bin" % number if number < SLOTS else self.base[2]
+
+    def in_force(self):
+        """Return the path of the bundle in force for all endpoints that a pending one lists."""
+        if self.pending < SLOTS and (self.final or readable(self.slot(self.pending))):
+            return self.slot(self.pending)
+        return self.slot(self.kept)
+
+    def propose(self, number, version, final):
+        """Make the bundle in this slot the pending one."""
+        if self.final:
+            self.kept = self.pending  # What that one replaced is not gone back to, whatever comes.
+        self.pending, self.version, self.final = number, version, final
+        self._afresh(0)
+
+    def confirm(self):
+        """The pending bundle is proved."""
+        self.kept = self.pending
+        self.pending = SLOTS
+        self.final = False
+        self._afresh(CONFIRMED)
+
+    def revert(self):
+        """The pending bundle failed where the kept one does not. Never of a final one."""
+        self.pending = SLOTS
+        self._afresh(REVERTED, self.reason)
+
+    def save(self):
+        """Write it to flash, as the next generation. Raises OSError: then nothing has changed."""
+        if self.generation:
+            self._write(self.generation + 1, self._values())
+            return
+        # From the first time on there are two files, of which one is always good.
+        try:
+            self._write(1, _NONE)
+            self._write(2, self._values())
+        except OSError:
+            discard(self._file(0))  # In this order: file 1 alone is a good state.
+            discard(self._file(1))
+            raise
+
+    def sweep(self):
+        """Delete the bundles that this state, as it was saved, does not name."""
+        for number in range(SLOTS):
+            if number not in (self.kept, self.pending):
+                discard(self.slot(number))
+
+    def _afresh(self, outcome, reason=""):
+        self.outcome = outcome
+        self.reason = reason
+        self.proved = 0
+        self.failures = [0] * MAX_ENDPOINTS
+        self.since = [0] * MAX_ENDPOINTS
+
+    def _values(self):
+        flags = (self.kept, self.pending, self.final, self.proved, self.outcome)
+        times = tuple(self.failures) + tuple(self.since)
+        return (self.version,) + flags + times + (self.reason.encode(),)
+
+    def _write(self, generation, values):
+        data = struct.pack(_FORMAT, 1, generation, *values)
+        with open(self._file(generation & 1), "wb") as file:
+            if file.write(data + _sum(data)) != _SIZE:
+                raise OSError(28)  # ENOSPC
+        self.generation = generation
+
+    def _file(self, number):
+        return self.folder + "update_state%d.bin" % number
+
+
+class Attempt:
+    """One connection to an endpoint: with which bundle, and what becomes of an update by it.
+
+    path: str, of the bundle to use.
+    """
+
+    _index = -1  # Of the endpoint in the pending bundle; -1: nothing is recorded.
+    _counted = False
+
+    def __init__(self, host):
+        state = State()
+        self._base = state.base
+        number = state.pending
+        if number < SLOTS and not state.final and not readable(state.slot(number)):
+            state.reason = "bundle_damaged"
+            state.revert()
+            _saved(state)
+            number = SLOTS
+        if number < SLOTS:
+            self._pending = number
+            self._version = state.version
+            endpoints = SignedBundle(state.slot(number)).endpoints
+            self._all = (1 << len(endpoints)) - 1
+            if host in endpoints:
+                self._index = endpoints.index(host)
+            elif not state.final:
+                number = SLOTS  # It is tried only where it is proved.
+        self._back = self._index >= 0 and _due(state, self._index, time.time())
+        if self._back and not readable(state.slot(state.kept)):
+            self._back = False
+        self.path = state.slot(state.kept if number == SLOTS or self._back else number)
+
+    def begin(self):
+        """Record that the attempt is made, before a byte is sent."""
+        self._record(self._begun)
+
+    def end(self, error=None):
+        """Record how it ended. error: None, the server was authenticated; or the exception."""
+        self._record(self._ended, error)
+        self._index = -1
+
+    def _record(self, change, error=None):
+        if self._index < 0:
+            return
+        for _ in range(2):
+            try:
+                state = State(self._base)
+                if (state.pending, state.version) == (self._pending, self._version):
+                    change(state, error)
+                return
+            except MemoryError:
+                gc.collect()
+            except (OSError, TrustError):
+                return  # A flash that is full or damaged is no reason to cut a board off.
+
+    def _begun(self, state, _):
+        at = self._index
+        if self._back:
+            state.since[at] = int(time.time())
+        elif state.failures[at] < FAILURES:
+            if not state.failures[at]:
+                state.since[at] = int(time.time())
+            state.failures[at] += 1
+            self._counted = True
+        else:
+            return
+        state.save()
+
+    def _ended(self, state, error):
+        at = self._index
+        if error is None:
+            state.failures[at] = 0
+            state.proved |= 1 << at
+            if self._back:
+                state.revert()
+            elif state.proved == self._all:
+                state.confirm()
+            state.save()
+            state.sweep()
+        elif isinstance(error, (TrustError, MemoryError)):
+            code = getattr(error, "code", "heap")
+            if not self._back and state.reason != code:
+                state.reason = code
+                state.save()
+        elif self._counted:
+            state.failures[at] -= 1
+            state.save()
+
+
+def readable(path):
+    """Return whether there is a whole bundle."""
+    try:
+        return bool(Bundle(path))
+    except BundleError:
+        return False
+
+
+def discard(path):
+    """Delete a file, if there is one."""
+    try:
+        os.remove(path)
+    except OSError:
+        pass
+
+
+def _due(state, at, now):
+    """Return whether it is time to see if the kept bundle does better at this endpoint."""
+    # A clock that went back counts as time that has passed.
+    passed = not 0 <= now - state.since[at] < PATIENCE
+    return state.failures[at] >= FAILURES and passed and not state.final
+
+
+def _saved(state):
+    try:
+        state.save()
+        state.sweep()
+    except OSError:
+        pass  # The next one tries again.
+
+
+def _sum(data):
+    return hashlib.sha256(data).digest()[:8]

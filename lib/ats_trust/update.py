@@ -1,0 +1,228 @@
+"""Install a signed bundle in place of the one in force. It is proved by connections: see `slots`.
+
+Rules kept here:
+- What is refused leaves no trace: it is written to a file that nothing names, verified from
+  there as it will be read, and deleted.
+- The signer is one that the kept bundle names, or one that an update names which is not proved
+  yet. There is no other way to a signer, and none for a bundle without signature.
+- A version never comes twice, and never after a higher one.
+"""
+
+import gc
+import os
+
+from . import preflight
+from .bundle import MAX_SIZE, Bundle
+from .der import DerError, const, header
+from .endpoint import parse
+from .errors import BundleError, ConfigError, HeapError, UpdateError
+from .signature import check
+from .signed import SignedBundle, key_id
+from .slots import CONFIRMED, REVERTED, SLOTS, State, discard, readable
+
+_SEQUENCE = const(0x30)
+_PIECE = const(256)  # Bytes that are read from a source at a time.
+
+_installing = False
+
+
+def install(source):
+    """Install an update. Returns its version, once it is on flash as the pending bundle.
+
+    source: a signed bundle (docs/bundle-format.md) as bytes, as the path of a file, as an open
+    file or stream (an object with readinto), or as an iterable of pieces of bytes.
+    Raises UpdateError, BundleError("bundle_useless"), ClockError or HeapError when it is refused:
+    then nothing has changed. An OSError or other exception of the source passes through.
+    """
+    global _installing
+    if _installing:
+        raise UpdateError("update_busy", "another one is being installed")
+    _installing = True
+    try:
+        return _install(source)
+    except MemoryError:
+        raise HeapError("heap", "while an update was installed")
+    finally:
+        _installing = False
+
+
+def status():
+    """Return a dict that says which bundle is in force and what became of the last update.
+
+    version, path, built_at, not_after: of the bundle in force. signed: bool. signers: list of str,
+    `key_id` in hex. kept: int, the version that is proved; pending: int, the one that is being
+    proved, or None. proved, waiting: lists of its endpoints. failures: int, the most at one of
+    them. reason: str, the code of the last failure. last: "confirmed", "reverted" or "" for the
+    last update. floor: int, the highest version that ever was installed.
+    """
+    state = State()
+    path = state.in_force()
+    found = Bundle(path)
+    if found.signed:
+        found = SignedBundle(path)
+    kept = found.version
+    pending = None
+    proved = []
+    waiting = []
+    if path != state.slot(state.kept):
+        kept = Bundle(state.slot(state.kept)).version if not state.final else None
+        pending = found.version
+        for number, host in enumerate(found.endpoints):
+            (proved if state.proved >> number & 1 else waiting).append(host)
+    return {
+        "version": found.version,
+        "path": path,
+        "built_at": found.built_at,
+        "not_after": found.not_after,
+        "signed": found.signed,
+        "signers": [key_id(point).hex() for point in found.signers] if found.signed else [],
+        "kept": kept,
+        "pending": pending,
+        "proved": proved,
+        "waiting": waiting,
+        "failures": max(state.failures),
+        "reason": state.reason,
+        "last": {CONFIRMED: "confirmed", REVERTED: "reverted"}.get(state.outcome, ""),
+        "floor": max(state.version, found.version),
+    }
+
+
+def _install(source):
+    state = State()
+    now = preflight.check_clock(Bundle())
+    # What it would be gone back to.
+    kept = state.slot(state.pending if state.final else state.kept)
+    if not Bundle(kept).signed:
+        raise UpdateError("update_no_signers", kept)
+    kept = SignedBundle(kept)
+    signers = kept.signers
+    if state.pending < SLOTS and readable(state.slot(state.pending)):
+        signers = signers + SignedBundle(state.slot(state.pending)).signers
+    number = [n for n in range(SLOTS) if n not in (state.kept, state.pending)][0]
+    path = state.slot(number)
+    try:
+        _write(source, path)
+        found = _verified(path, signers, max(state.version, kept.version), now)
+        state.propose(number, found.version, found.distrust and found.leaves_out(kept))
+        try:
+            state.save()
+        except OSError as error:
+            raise _full(error)
+    except BaseException:
+        discard(path)
+        raise
+    state.sweep()
+    return found.version
+
+
+def _write(source, path):
+    """Write what comes to this file, as much as the bundle says of itself that it has."""
+    begin = b""
+    file = None
+    left = 0
+    pieces = _pieces(source)
+    try:
+        for piece in pieces:
+            if not file:
+                begin += bytes(piece)
+                if len(begin) < 4:
+                    continue
+                left = _size(begin)
+                _room(path, left)
+                try:
+                    file = open(path, "wb")
+                except OSError as error:
+                    raise _full(error)
+                piece = begin
+            left -= len(piece)
+            if left < 0:
+                raise UpdateError("update_damaged", "more bytes than it says")
+            try:
+                if file.write(piece) != len(piece):
+                    raise OSError(28)  # ENOSPC
+            except OSError as error:
+                raise _full(error)
+    finally:
+        if hasattr(pieces, "close"):
+            pieces.close()
+        try:
+            if file:
+                file.close()
+        except OSError as error:
+            raise _full(error)
+    if left or not file:
+        raise UpdateError("update_damaged", "cut off")
+
+
+def _pieces(source):
+    """Yield what a source has, in pieces; a view is good until the next one."""
+    if isinstance(source, str):
+        with open(source, "rb") as file:
+            yield from _pieces(file)
+    elif isinstance(source, (bytes, bytearray, memoryview)):
+        for start in range(0, len(source), _PIECE):
+            yield source[start : start + _PIECE]
+    elif hasattr(source, "readinto"):
+        view = memoryview(bytearray(_PIECE))
+        while True:
+            count = source.readinto(view)
+            if not count:
+                break
+            yield view[:count]
+    else:
+        yield from source
+
+
+def _size(begin):
+    """Return the size that a bundle has by its first bytes."""
+    try:
+        tag, _, stop = header(begin, 0, len(begin), False)
+    except DerError as error:
+        raise UpdateError("update_damaged", error.detail)
+    if tag != _SEQUENCE or stop > MAX_SIZE:
+        raise UpdateError("update_damaged", "no bundle, or more than %d bytes" % MAX_SIZE)
+    return stop
+
+
+def _room(path, size):
+    """Raise UpdateError if the file system has no room for a file of this size."""
+    if hasattr(os, "statvfs"):
+        found = os.statvfs(path[: path.rfind("/")] or "/")
+        # One block more for its place in the folder, one for the state.
+        if -(-size // found[1]) + 2 > found[4]:
+            raise UpdateError("update_full", "%d bytes are free" % (found[1] * found[4]))
+
+
+def _verified(path, signers, floor, now):
+    """Return the SignedBundle at this path, if it may be installed."""
+    try:
+        if not Bundle(path).signed:
+            raise UpdateError("update_unsigned")
+        found = SignedBundle(path)
+        endpoints = [parse(host) for host in found.endpoints]
+        if [endpoint.host for endpoint in endpoints] != found.endpoints:
+            raise UpdateError("update_damaged", "an endpoint that is not in lower case")
+    except (BundleError, ConfigError) as error:
+        raise UpdateError("update_damaged", error.detail)
+    if found.version <= floor:
+        raise UpdateError(
+            "update_older", "version %d, and %d has been installed" % (found.version, floor)
+        )
+    if found.built_at > now:
+        raise UpdateError("update_early", "it was built on " + preflight.date(found.built_at))
+    if now > min(found.expires, found.not_after):
+        raise UpdateError("update_expired", "on " + preflight.date(found.expires))
+    keys = [point for point in signers if key_id(point) == found.signer]
+    if not keys or keys[0] not in found.signers:
+        raise UpdateError("update_unknown_signer", found.signer.hex())
+    gc.collect()
+    if not check(("secp256r1", keys[0]), "ecdsa-sha256", found.digest, found.signature):
+        raise UpdateError("update_bad_signature", "by " + found.signer.hex())
+    for endpoint in endpoints:
+        if not found.leaf_types(endpoint.roles):
+            raise BundleError("bundle_useless", "no root in it answers for " + endpoint.host)
+    return found
+
+
+def _full(error):
+    return UpdateError("update_full", "OSError %s" % error.args[0])
