@@ -1,7 +1,7 @@
 """A bundle that boards take over the air: terms and a signature around the same anchors.
 
-Format 2 of docs/bundle-format.md. Rules: what a board would refuse is not signed; the signature is
-checked by the device library's own code before anybody gets the bundle.
+Format 2 of docs/bundle-format.md. Rules: what a board would refuse is not signed; signatures are
+checked by the device library's own code, when they are made and when they are read.
 """
 
 import hashlib
@@ -13,14 +13,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ats_trust import signature
+from ats_trust.signed import SignedBundle, key_id
 
 from .bundle import bundle_file, encode_body
 from .der_writer import boolean, generalized_time, octet_string, sequence, utf8_string
 from .errors import ToolError
-from .signing_key import key_id, point_of
+from .signing_key import point_of
 
 MAX_TERMS = 1024
-MAX_ENDPOINTS = 4
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,18 @@ def sign_bundle(
             "miscalculates; do not sign with it"
         )
     return bundle_file(body, sequence(octet_string(key_id(point)), octet_string(value)))
+
+
+def refusal(bundle: SignedBundle) -> str:
+    """Return why every board would refuse the signature of this bundle; "" where it holds."""
+    point = next((one for one in bundle.signers if key_id(one) == bundle.signer), None)
+    if point is None:
+        return "it was signed by a key that it does not name itself, which no board takes"
+    if len(set(bundle.signers)) != 2:
+        return "the two signers that it names are one and the same"
+    if not holds(point, bundle.digest, bundle.signature):
+        return "its signature does not hold: it was changed, or forged"
+    return ""
 
 
 def holds(point: bytes, digest: bytes, value: bytes) -> bool:

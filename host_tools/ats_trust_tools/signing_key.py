@@ -6,7 +6,6 @@ of another; a public half is asked for where no private one is needed, so that t
 offline stays there. No message holds a byte of a private key.
 """
 
-import hashlib
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -22,17 +21,10 @@ from .files import read_bounded, write_atomically
 from .passphrase import Passphrase
 from .pem import Block, armour, blocks, looks_like_pem
 
-ID_BYTES = 8
-
 
 def point_of(key: ec.EllipticCurvePublicKey) -> bytes:
     """Return a P-256 public key as bundles hold it: 65 bytes, an uncompressed point (SEC 1)."""
     return key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-
-
-def key_id(point: bytes) -> bytes:
-    """Return the 8 bytes that a signing key is known by, the first of its point's SHA-256."""
-    return hashlib.sha256(point).digest()[:ID_BYTES]
 
 
 def public_file(private: Path) -> Path:

@@ -2,10 +2,12 @@
 
 import argparse
 
+from ats_trust.signed import key_id
+
 from .. import output
 from ..arguments import output_file
 from ..passphrase import Passphrase, add_passphrase_argument
-from ..signing_key import key_id, make_signing_key, public_file
+from ..signing_key import make_signing_key, public_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ats_trust.bundle import Bundle
 from ats_trust.endpoint import Endpoint
+from ats_trust.signed import MAX_ENDPOINTS, SignedBundle, key_id
 
 from .. import output
 from ..arguments import endpoint_host, output_file
@@ -15,8 +16,9 @@ from ..endpoints import device_warnings
 from ..errors import ToolError, UsageError
 from ..files import read_bounded, refuse_same_file, write_atomically
 from ..passphrase import Passphrase, add_passphrase_argument
-from ..signed_bundle import MAX_ENDPOINTS, Terms, sign_bundle
-from ..signing_key import key_id, point_of, read_public_key, read_signing_key
+from ..signed_bundle import Terms, sign_bundle
+from ..signing_key import point_of, read_public_key, read_signing_key
+from ..stamps import moment
 
 _USUAL = timedelta(days=30)
 _LEAST, _MOST = timedelta(hours=1), timedelta(days=366)
@@ -73,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     hosts = _hosts(args.endpoint)
     read_bounded(args.file, "a bundle")
     found = Bundle(str(args.file))
-    built_at = _moment(found.built_at)
+    built_at = moment(found.built_at)
     if built_at > now:
         raise ToolError(
             f"{args.file} was built at {built_at:%Y-%m-%d %H:%M:%S} UTC, which is in the future: "
@@ -81,13 +83,15 @@ def run(args: argparse.Namespace) -> int:
             "or make the bundle anew"
         )
     expires = _expires(args.expires, now)
-    if expires > _moment(found.not_after):
+    if expires > moment(found.not_after):
         raise UsageError(
             f"--expires: the last root of {args.file} ends before, on "
-            f"{_moment(found.not_after):%Y-%m-%d}"
+            f"{moment(found.not_after):%Y-%m-%d}"
         )
     _refuse_useless(args.file, found, args.endpoint)
     version, warnings = _raised(args, found, now)
+    if found.signed and SignedBundle(found.path).distrust and not args.distrust:
+        warnings.append(f"{args.file} was signed with --distrust, and this one is not")
     other = read_public_key(args.other_key)
     key, more = read_signing_key(args.key, Passphrase(args.passphrase_file))
     point = point_of(key.public_key())
@@ -158,20 +162,25 @@ def _raised(args: argparse.Namespace, found: Bundle, now: datetime) -> tuple[int
                 "can only rise"
             )
         return version, []
-    return found.version, []
+    if not found.signed:
+        return found.version, []
+    return found.version, [
+        f"{args.file} was signed before with this version, {found.version}: boards that have "
+        "installed it take no other one of the same version; --bundle-version now raises it"
+    ]
 
 
 def _expires(wanted: timedelta | datetime, now: datetime) -> datetime:
     """The moment, to the second, if it is one that makes sense."""
-    moment = now + wanted if isinstance(wanted, timedelta) else wanted
-    if moment <= now:
-        raise UsageError(f"--expires: {moment:%Y-%m-%d %H:%M} UTC is past")
-    if not _LEAST <= moment - now <= _MOST:
+    at = now + wanted if isinstance(wanted, timedelta) else wanted
+    if at <= now:
+        raise UsageError(f"--expires: {at:%Y-%m-%d %H:%M} UTC is past")
+    if not _LEAST <= at - now <= _MOST:
         raise UsageError(
-            f"--expires: {moment:%Y-%m-%d %H:%M} UTC is not between an hour and a year from now; "
+            f"--expires: {at:%Y-%m-%d %H:%M} UTC is not between an hour and a year from now; "
             "a shorter time no device keeps, and after a longer one nobody remembers the file"
         )
-    return moment.replace(microsecond=0)
+    return at.replace(microsecond=0)
 
 
 def _expiry(text: str) -> timedelta | datetime:
@@ -179,8 +188,8 @@ def _expiry(text: str) -> timedelta | datetime:
     if duration:
         return timedelta(**{_UNITS[duration[2]]: int(duration[1])})
     try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        at = datetime.fromisoformat(text)
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(
             f"{text!r} is neither a duration as 12h, 30d or 8w nor a time as 2027-01-31T12:00"
@@ -193,12 +202,8 @@ def _version(text: str) -> int | str:
     raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor `now`")
 
 
-def _moment(text: str) -> datetime:
-    return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-
-
-def _iso(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+def _iso(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _show(document: dict[str, Any]) -> None:
