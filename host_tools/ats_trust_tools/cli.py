@@ -27,6 +27,7 @@ COMMANDS = {
     "bundle": ("ats_trust_tools.commands.bundle", "choose and trim trust anchors for a board"),
     "keygen": ("ats_trust_tools.commands.keygen", "make a key that signs bundles"),
     "sign": ("ats_trust_tools.commands.sign", "sign a bundle, for an update over the air"),
+    "rotate": ("ats_trust_tools.commands.rotate", "bring a signed bundle to things, by AWS IoT"),
     "inspect": (
         "ats_trust_tools.commands.inspect",
         "explain a bundle, device file or certificate",

@@ -17,10 +17,7 @@ MAX_TOPIC = 256  # Bytes; AWS IoT Core quotas.
 
 def check_names(thing: str, client_id: str, policy: str) -> None:
     """Raise UsageError for a name that AWS would refuse, or that would mean more than itself."""
-    if not re.fullmatch(r"[a-zA-Z0-9:_-]{1,128}", thing):
-        raise UsageError(
-            f"--thing: {thing!r} is no name of a thing; take 1 to 128 of a-z A-Z 0-9 : _ -"
-        )
+    check_thing("--thing", thing)
     if not re.fullmatch(r"[\w+=,.@-]{1,128}", policy, re.ASCII):
         raise UsageError(
             f"--policy-name: {policy!r} is no name of a policy; take 1 to 128 of "
@@ -29,6 +26,14 @@ def check_names(thing: str, client_id: str, policy: str) -> None:
     if _WILD.search(client_id):
         raise UsageError(
             "--client-id: *, ? and $ would be wildcards in the policy; leave them out"
+        )
+
+
+def check_thing(option: str, thing: str) -> None:
+    """Raise UsageError when what follows this option is not the name of a thing."""
+    if not re.fullmatch(r"[a-zA-Z0-9:_-]{1,128}", thing):
+        raise UsageError(
+            f"{option}: {thing!r} is no name of a thing; take 1 to 128 of a-z A-Z 0-9 : _ -"
         )
 
 
