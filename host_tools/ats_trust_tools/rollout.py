@@ -139,8 +139,8 @@ def check_server(host: endpoint.Endpoint, reports: Sequence[dict[str, Any]]) -> 
     if answer == "unknown" and report:
         raise ToolError(
             f"{host.host}: whether devices would accept it could not be told: "
-            f"{report['verifier'] or report['detail']}; `ats-trust check` has more; --chain FILE "
-            "judges certificates that were saved"
+            f"{report.get('verifier') or report['detail']}; `ats-trust check` has more, and "
+            "--chain FILE judges certificates that were saved"
         )
     if report:
         reason = f"{report['error']} {report['code']}: {report['detail']}".rstrip(": ")

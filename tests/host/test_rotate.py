@@ -6,6 +6,11 @@ The account is moto's. moto's jobs never change, so what devices report of them 
 
 import base64
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +22,14 @@ from cryptography import x509
 import tls_servers
 from ats_trust.signed import SignedBundle, key_id
 from ats_trust_tools import aws_jobs
-from ats_trust_tools.bundle import Anchor, encode_bundle
+from ats_trust_tools.bundle import MAX_BYTES, Anchor, encode_bundle
 from ats_trust_tools.device_key import new_key
 from ats_trust_tools.signed_bundle import Terms, sign_bundle
 from ats_trust_tools.signing_key import point_of
 from ats_trust_tools.trim import trim
 from aws_jobs_server import AwsJobs
 from aws_server import AwsServer
+from interpreters import REPOSITORY
 from made_certificates import DAY, NOW
 from shell import Shell
 from tls_pki import SERVER_AUTH, Party, issue, key, name
@@ -57,10 +63,10 @@ def server(host: str, above: Party) -> tuple[Party, Party]:
     return leaf, above
 
 
-def entry(party: Party) -> tuple[int, bytes]:
-    """A root as bundles hold it: for every endpoint, and servers with a key of its own kind."""
+def entry(party: Party, role: str = "ats") -> tuple[int, bytes]:
+    """A root as bundles hold it, for servers with a key of its own kind."""
     leaf = "rsa" if party is RSA_ROOT else "ecdsa"
-    anchor = Anchor(party.der, frozenset({leaf}), frozenset({"ats"}))
+    anchor = Anchor(party.der, frozenset({leaf}), frozenset({role}))
     return anchor.use, trim(party.der)
 
 
@@ -77,6 +83,7 @@ class Field:
         """Write a signed bundle; what is different from the usual one as keywords."""
         hosts = other.pop("hosts", (self.host,))
         roots = other.pop("roots", BOTH)
+        role = other.pop("role", "ats")
         signers = other.pop("signers", (0, 1))
         expires = other.pop("expires", NOW + 30 * DAY)
         terms = Terms(
@@ -87,7 +94,7 @@ class Field:
         )
         usual = {"version": 8, "built_at": NOW - DAY, "key": KEYS[0]} | other
         content = sign_bundle(
-            [entry(one) for one in roots],  # type: ignore[attr-defined]
+            [entry(one, role) for one in roots],  # type: ignore[attr-defined, arg-type]
             terms=terms,
             **usual,  # type: ignore[arg-type]
         )
@@ -352,3 +359,225 @@ def test_a_rollout_that_devices_would_refuse(case: str, field: Field) -> None:
 
     assert said in field.shell.refused(field.line())
     assert field.made() == []
+
+
+def test_an_update_that_few_get_is_warned_of(field: Field) -> None:
+    """Devices that are off for some days are no exception."""
+    field.sign(expires=NOW + 2 * DAY)
+
+    warning = field.shell.ok(field.line("--things sensor-1 --dry-run")).err
+
+    assert "devices that are offline until then never install it" in warning
+
+
+STEPS: dict[str, tuple[dict[str, object], dict[str, object], str]] = {
+    "older": ({"version": 9}, {}, "has version 8, and devices with installed.bin have 9"),
+    "the same": ({}, {}, "install only what is newer; sign it with a higher one"),
+    "other signers": (
+        {"version": 1, "signers": (1, 2), "key": KEYS[1]},
+        {},
+        "and devices with installed.bin take bundles of",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", STEPS)
+def test_what_devices_with_another_bundle_would_refuse(case: str, field: Field) -> None:
+    """The bundle that is in the field decides too."""
+    installed, update, said = STEPS[case]
+    field.sign("installed.bin", **installed)
+    field.sign(**update)
+
+    assert said in field.shell.refused(field.line() + " --installed installed.bin")
+    assert field.made() == []
+
+
+def test_devices_without_signers_take_nothing(field: Field) -> None:
+    """The first signed bundle comes by cable."""
+    own = Anchor(EC_ROOT.der, frozenset({"ecdsa"}), frozenset({"ats"}))
+    field.shell.path("installed.bin").write_bytes(encode_bundle([own], version=1, built_at=NOW))
+
+    said = field.shell.refused(field.line() + " --installed installed.bin")
+
+    assert "since it names no signers; bring them a signed bundle by cable first" in said
+
+
+def test_endpoints_that_would_be_lost(field: Field) -> None:
+    """What the bundle in the field lists is not forgotten: no root for it is a refusal."""
+    field.sign("installed.bin", version=1, hosts=(field.host, "iot.example.com"))
+    line = field.line("--things sensor-1 --dry-run --installed installed.bin")
+
+    warning = field.shell.ok(line).err
+    assert "iot.example.com is listed no more: the update is not tried there before it stays" in (
+        warning
+    )
+    field.sign(hosts=("iot.example.com",), role="own")
+    said = field.shell.refused(line)
+    assert f"signed.bin has no root that answers for {field.host}, which installed.bin" in said
+
+
+def test_what_a_step_takes_is_told(field: Field) -> None:
+    """Roots and signers that go are named, and whether for good."""
+    field.sign("installed.bin", version=1, roots=(*BOTH, OTHER_ROOT))
+    field.sign(signers=(0, 2), distrust=True)
+
+    line = field.line("--things sensor-1 --dry-run --installed installed.bin --json")
+    notes = field.shell.ok(line).json["warnings"]
+
+    gone = key_id(POINTS[1]).hex()
+    assert notes == [
+        "devices lose CN=SECP256R1 root 3,O=Tests for good (--distrust)",
+        f"nothing that {gone} signs is taken any more for good (--distrust)",
+    ]
+
+
+def test_custom_domains_only(field: Field) -> None:
+    """A fleet that never connects to the account's endpoint says so."""
+    field.sign(hosts=("iot.example.com",))
+    chain = issue(
+        name("server"),
+        key("SECP256R1", 20),
+        EC_ROOT,
+        sans=[x509.DNSName("*.example.com")],
+        purposes=[SERVER_AUTH],
+        key_usage=("digital_signature",),
+    )
+    field.shell.path("chain.pem").write_bytes(chain.pem + EC_ROOT.pem)
+    line = field.line("--things sensor-1 --dry-run --chain chain.pem")
+
+    assert f"the account's endpoint is {field.host}" in field.shell.refused(line)
+    shown = field.shell.ok(line + " --without-account-endpoint").out
+    assert "proved at  iot.example.com: each would be accepted today" in shown
+
+
+def test_saved_chains(field: Field) -> None:
+    """Certificates in files take the place of the server's; they are for a listed endpoint."""
+    for file, above in (("good", EC_ROOT), ("bad", OTHER_ROOT)):
+        leaf, _ = server(field.host, above)
+        field.shell.path(file).write_bytes(leaf.pem + above.pem)
+    leaf, _ = server("a0-ats.iot.eu-west-1.amazonaws.com", EC_ROOT)
+    field.shell.path("other").write_bytes(leaf.pem)
+    nobody = "--port 1 --things sensor-1 --dry-run"
+    line = field.line(nobody).replace(field.address, "--address 127.0.0.1")
+
+    said = field.shell.refused(line)
+    assert "whether devices would accept it could not be told: 127.0.0.1, port 1," in said
+    assert "and --chain FILE judges certificates that were saved" in said
+    field.shell.ok(f"{line} --chain good")
+    said = field.shell.refused(f"{line} --chain good --chain bad")
+    assert "would refuse the server's ECDSA chain (PeerRejected unknown_issuer" in said
+    said = field.shell.refused(f"{line} --chain other", status=2)
+    assert "other is for a0-ats.iot.eu-west-1.amazonaws.com, and the bundle lists" in said
+
+
+def test_a_server_without_any_chain_for_it(field: Field) -> None:
+    """A server with an RSA key alone has nothing for devices that ask for ECDSA alone."""
+    field.sign(roots=(EC_ROOT,))
+    tls = tls_servers.context(*server(field.host, RSA_ROOT))
+    with tls_servers.serving(tls_servers.answering(tls), 2) as (port, _):
+        line = field.line().replace(field.address, f"--address 127.0.0.1 --port {port}")
+        said = field.shell.refused(line)
+    assert "devices with this bundle would refuse" in said
+
+
+def test_another_job_of_that_name(field: Field) -> None:
+    """A job that brings something else, or that was stopped, is left as it is."""
+    made = field.shell.ok(field.line() + " --no-wait --json").json["job"]
+    iot = boto3.client("iot")  # At moto itself, which lets jobs be replaced.
+    document = iot.get_job_document(jobId=made)["document"]
+    targets = iot.describe_job(jobId=made)["job"]["targets"]
+
+    for other in ("{}", "[]", "x", document.replace("rotate", "rotated"), document[:-99]):
+        iot.create_job(jobId=made, targets=targets, document=other)
+        assert f"AWS has a job {made} that brings something else" in field.shell.refused(
+            field.line()
+        )
+    iot.create_job(jobId=made, targets=targets, document=document)
+    field.jobs.status = "CANCELED"
+    said = field.shell.refused(field.line())
+    assert f"the job {made} was there already and is CANCELED" in said
+    assert len(field.made()) == 1
+
+
+def test_a_job_that_is_stopped_meanwhile(field: Field) -> None:
+    """Somebody cancels it: exit status 1, and which devices it was taken from."""
+    field.jobs.script = [
+        {},
+        {"sensor-1": ("QUEUED", {})},
+        {"sensor-1": ("CANCELED", {}), "sensor-2": ("SUCCEEDED", {})},
+    ]
+
+    result = field.shell.run(field.line())
+
+    assert result.status == 1
+    assert "  sensor-1: CANCELED\n" in result.out
+
+
+def test_two_at_once(field: Field) -> None:
+    """A job that appears between the look and the making is the same one, and is watched."""
+    made = field.shell.ok(field.line() + " --dry-run --json").json["job"]
+    document = aws_jobs.document(
+        SignedBundle(str(field.shell.path("signed.bin"))),
+        field.shell.path("signed.bin").read_bytes(),
+    )
+    iot = boto3.client("iot")
+    targets = [iot.describe_thing(thingName=f"sensor-{n}")["thingArn"] for n in (1, 2)]
+
+    def meanwhile(request: str) -> None:
+        if request.startswith("PUT "):
+            iot.create_job(jobId=made, targets=targets, document=document)
+
+    field.jobs.before = meanwhile
+    field.jobs.script = [done("sensor-1 sensor-2")]
+
+    assert "COMPLETED: 2 SUCCEEDED" in field.shell.ok(field.line()).out
+
+
+def test_aws_goes_away_meanwhile(field: Field) -> None:
+    """What was made goes on, and it is said how to watch it again."""
+    asked = []
+
+    def gone(request: str) -> None:
+        asked.append(request)
+        if len([one for one in asked if one.startswith("GET /jobs/")]) > 3:
+            raise ConnectionError
+
+    field.jobs.before = gone
+    field.jobs.script = [{"sensor-1": ("QUEUED", {})}]
+
+    result = field.shell.run(field.line())
+
+    assert result.status == 1
+    assert "goes on at AWS, the same command watches it again" in result.err
+    assert "IN_PROGRESS: 1 QUEUED" in result.out
+
+
+def test_interrupted(field: Field) -> None:
+    """Control-C ends the watching and not the job; status 130."""
+    field.jobs.script = [{"sensor-1": ("QUEUED", {})}]
+    path = f"{REPOSITORY / 'lib'}:{REPOSITORY / 'host_tools'}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ats_trust_tools", *field.line().split()],
+        cwd=field.shell.folder,
+        env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    while "1 QUEUED" not in process.stdout.readline():
+        assert process.poll() is None
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert "goes on at AWS; the same command watches it again" in err
+    assert err.endswith("ats-trust: interrupted\n")
+
+
+def test_the_largest_bundle_fits(field: Field) -> None:
+    """No bundle that boards read makes a document that AWS refuses."""
+    update = SignedBundle(str(field.shell.path("signed.bin")))
+
+    assert len(aws_jobs.document(update, bytes(MAX_BYTES))) < 32768 // 2
