@@ -15,6 +15,7 @@ from .installation import DEVICE, LIBRARY
 
 MARK = "ats_trust:"
 STAGING = "/lib/.ats_trust.new"
+UPDATE = "/lib/.ats_trust.update"  # A signed bundle, until it is installed or refused.
 # In place of the library while its files are moved: of old and new ones nothing is imported.
 STOP = b"""raise ImportError("ats_trust is half installed: run `ats-trust flash` again")\n"""
 STOP_NAME = "__stop__.py"
@@ -95,9 +96,22 @@ def check(now: datetime) -> str:
 
     now: aware. Boards with a clock of their own, as computers, keep that.
     """
+    return _CLOCK.format(now=_clock(now)) + _CHECK.format(mark=MARK, device=DEVICE)
+
+
+def update(now: datetime) -> str:
+    """Install what was copied to UPDATE, and delete that; the clock is set as for `check`."""
+    return _CLOCK.format(now=_clock(now)) + _UPDATE.format(mark=MARK, path=UPDATE)
+
+
+def drop_update() -> str:
+    """Delete what was copied to UPDATE."""
+    return _DROP_UPDATE.format(path=UPDATE)
+
+
+def _clock(now: datetime) -> tuple[int, ...]:
     t = now.astimezone(UTC)
-    clock = (t.year, t.month, t.day, t.weekday(), t.hour, t.minute, t.second, 0)
-    return _CHECK.format(mark=MARK, device=DEVICE, now=clock)
+    return (t.year, t.month, t.day, t.weekday(), t.hour, t.minute, t.second, 0)
 
 
 _DIGEST = """\
@@ -217,13 +231,16 @@ print({mark!r} + json.dumps({{"damaged": bad}}))
 """
 )
 
-_CHECK = """\
-import json
+_CLOCK = """\
 try:
     import machine
     machine.RTC().datetime({now!r})
 except (ImportError, AttributeError):
     pass
+"""
+
+_CHECK = """\
+import json
 import ats_trust
 r = {{"file": ats_trust.__file__}}
 r["passed"] = bool(ats_trust.selftest())
@@ -242,6 +259,29 @@ try:
 except OSError:
     pass
 print({mark!r} + json.dumps(r))
+"""
+
+_UPDATE = """\
+import json, os
+r = {{}}
+try:
+    import ats_trust
+    try:
+        r["version"] = ats_trust.update.install({path!r})
+        r["waiting"] = ats_trust.update.status()["waiting"]
+    except ats_trust.TrustError as error:
+        r["refused"] = str(error)
+finally:
+    os.remove({path!r})
+print({mark!r} + json.dumps(r))
+"""
+
+_DROP_UPDATE = """\
+import os
+try:
+    os.remove({path!r})
+except OSError:
+    pass
 """
 
 _DISCARD = """\

@@ -10,7 +10,7 @@ no command line and no program.
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -144,6 +144,41 @@ def check(board: ConnectedBoard) -> Outcome:
     return outcome
 
 
+@dataclass(frozen=True)
+class Installed:
+    """What the board's library said of an update. version: of it, pending until the endpoints in
+    `waiting` are authenticated; refused: why it was not installed, else ""."""
+
+    version: int
+    waiting: list[str]
+    refused: str
+
+
+def install_update(board: ConnectedBoard, content: bytes) -> Installed:
+    """Give a signed bundle to the library on the board, which decides. Raises ToolError."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="ats_trust.") as folder:
+            copy = Path(folder) / "signed.bin"
+            copy.write_bytes(content)
+            said = board.run(
+                ["soft-reset"],
+                ["fs", "cp", "-f", copy, f":{board_programs.UPDATE}"],
+                ["exec", board_programs.update(datetime.now(UTC))],
+            )
+    except (ToolError, KeyboardInterrupt) as error:
+        _drop_update(board)
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise ToolError(f"{error}; run the same command again to install the update") from None
+    try:
+        found = said[-1]
+        if "refused" in found:
+            return Installed(0, [], str(found["refused"]))
+        return Installed(int(found["version"]), [str(host) for host in found["waiting"]], "")
+    except (IndexError, KeyError, TypeError, ValueError):
+        raise board.garbled() from None
+
+
 def bundle_on(board: ConnectedBoard, path: str) -> bytes:
     """Return the content of a bundle on the board."""
     with tempfile.TemporaryDirectory(prefix="ats_trust.") as folder:
@@ -163,6 +198,12 @@ def _give_up(board: ConnectedBoard) -> str:
     except ToolError:
         return f"what the board had still works, but {STAGING} takes room: delete it"
     return "what was copied is deleted again and what the board had still works; make room first"
+
+
+def _drop_update(board: ConnectedBoard) -> None:
+    """Delete what may have been copied; a board that is gone keeps it until the next time."""
+    with suppress(ToolError):
+        board.run(["exec", board_programs.drop_update()])
 
 
 @contextmanager

@@ -16,6 +16,8 @@ from .mpy_compiler import compile_module
 LIBRARY = "/lib/ats_trust"
 BOARD_BUNDLE = f"{LIBRARY}/roots_board.bin"
 FIELD_BUNDLE = f"{LIBRARY}/roots_field.bin"
+# Where updates are (ats_trust.slots).
+SLOT_BUNDLES = tuple(f"{LIBRARY}/roots_slot{number}.bin" for number in range(3))
 DEVICE = "/device.bin"
 
 

@@ -55,12 +55,18 @@ def check_update(path: Path, update: SignedBundle, now: datetime) -> list[str]:
                 f"{path} has no root that answers for {host.host}, which it lists; every device "
                 "would refuse it"
             )
+    notes = []
     if expires - now < SOON:
-        return [
+        notes.append(
             f"{path} expires on {expires:%Y-%m-%d %H:%M} UTC: devices that are offline until then "
             "never install it"
-        ]
-    return []
+        )
+    if update.distrust:
+        notes.append(
+            f"{path} is marked distrust: a device that loses a root or a signer by it does not go "
+            "back, whatever happens; if it is wrong, only a cable helps"
+        )
+    return notes
 
 
 def check_step(

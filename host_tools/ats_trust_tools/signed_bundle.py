@@ -8,16 +8,19 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ats_trust import signature
+from ats_trust.bundle import Bundle
 from ats_trust.signed import SignedBundle, key_id
 
 from .bundle import bundle_file, encode_body
 from .der_writer import boolean, generalized_time, octet_string, sequence, utf8_string
 from .errors import ToolError
+from .files import read_bounded
 from .signing_key import point_of
 
 MAX_TERMS = 1024
@@ -77,6 +80,19 @@ def sign_bundle(
             "miscalculates; do not sign with it"
         )
     return bundle_file(body, sequence(octet_string(key_id(point)), octet_string(value)))
+
+
+def read_for_cable(path: Path) -> bytes:
+    """Return the content of a bundle, signed or not, that boards will read.
+
+    Raises BundleError; ToolError for a signature that does not hold, which a board never checks
+    of what comes by cable.
+    """
+    content = read_bounded(path, "a bundle")
+    why = refusal(SignedBundle(str(path))) if Bundle(str(path)).signed else ""
+    if why:
+        raise ToolError(f"{path}: {why}; sign it again before it goes onto a board")
+    return content
 
 
 def refusal(bundle: SignedBundle) -> str:

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from rich.progress import BarColumn, DownloadColumn
 
-from ats_trust.bundle import Bundle
 from ats_trust.errors import BundleError
 
 from .. import output
@@ -19,11 +18,20 @@ from ..device_file import read_for_board
 from ..errors import ToolError, UsageError
 from ..files import read_bounded
 from ..flash_plan import Plan, choose_board, firmware, make_plan, sha256, why_not, why_not_these
-from ..flashing import Outcome, bundle_on, check, install, verify
+from ..flashing import Outcome, bundle_on, check, install, install_update, verify
 from ..inspect_file import explain_bundle
-from ..installation import BOARD_BUNDLE, DEVICE, FIELD_BUNDLE, LIBRARY, board_files
+from ..installation import (
+    BOARD_BUNDLE,
+    DEVICE,
+    FIELD_BUNDLE,
+    LIBRARY,
+    SLOT_BUNDLES,
+    board_files,
+)
 from ..passphrase import Passphrase, add_passphrase_argument
+from ..rollout import check_update, read_update
 from ..roots import load_manifest
+from ..signed_bundle import read_for_cable
 
 _LIBRARY_BUNDLE = f"{LIBRARY}/roots.bin"
 
@@ -35,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--board", metavar="BOARD", help="which board it is, where its firmware does not say")
     add("--device", metavar="FILE", type=Path, help="its device file, for /device.bin")
     add("--bundle", metavar="FILE", type=Path, help="your own trust anchors (`ats-trust bundle`)")
+    add("--update", metavar="FILE", type=Path, help="then install this update (`ats-trust sign`)")
     add("--mpy", action="store_true", help="the library compiled: less flash, less heap")
     add("--dry-run", action="store_true", help="say what would be done and change nothing")
     add("--json", action="store_true", help="print JSON")
@@ -52,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
                 "--device: this system has no /dev/fd to bring it through; flash without it, then "
                 "copy a plain device file with `mpremote cp device.bin :`"
             )
-    bundle = _own_bundle(args.bundle) if args.bundle else None
+    bundle = read_for_cable(args.bundle) if args.bundle else None
+    update = _update(args.update) if args.update else None
     device = read_for_board(args.device, Passphrase(args.passphrase_file)) if args.device else None
     connected = ConnectedBoard(args.port)
     facts = connected.probe()
@@ -73,7 +83,9 @@ def run(args: argparse.Namespace) -> int:
     facts = connected.probe()
     verify(facts, files, plan)
     outcome = check(connected)
+    installed = install_update(connected, update) if update and outcome.passed else None
     document = _document(args.port, board, facts, files, plan, outcome, bundles)
+    document["update"] = installed and vars(installed)
     if args.json:
         output.print_json(document)
     else:
@@ -84,6 +96,14 @@ def run(args: argparse.Namespace) -> int:
         )
     if outcome.device_error:
         raise ToolError(f"the board can not use its device file: {outcome.device_error}")
+    if installed and installed.refused:
+        raise ToolError(f"the board refuses the update: {installed.refused}")
+    if bundle is not None and outcome.bundle != FIELD_BUNDLE:
+        raise ToolError(
+            f"{args.bundle} is on the board, and {outcome.bundle} is in force there: an update "
+            "with this or a higher version was installed once; sign it with a higher one "
+            "(--bundle-version now)"
+        )
     return 0
 
 
@@ -102,10 +122,11 @@ def _refuse_network(port: str) -> None:
         )
 
 
-def _own_bundle(path: Path) -> bytes:
-    """The content of a bundle that boards will read."""
-    content = read_bounded(path, "a bundle")
-    Bundle(str(path))
+def _update(path: Path) -> bytes:
+    """The content of a signed bundle that the board may install."""
+    content = read_bounded(path, "a signed bundle")
+    for warning in check_update(path, read_update(path), datetime.now(UTC)):
+        output.warn(warning)
     return content
 
 
@@ -124,21 +145,36 @@ def _bundles(
                 f"{path} on the board has version {there['version']}, and this release brings "
                 f"{ours['version']}: install a newer ats-trust; nothing was changed on the board"
             )
-    present = _present(connected, facts, files, FIELD_BUNDLE)
-    if present:
-        found[FIELD_BUNDLE] = present
+    for path in (FIELD_BUNDLE, *SLOT_BUNDLES):
+        present = _present(connected, facts, files, path)
+        if present:
+            found[path] = present
     if origin is None:
         return found
     new = _explained(files[FIELD_BUNDLE])
-    path, newest = max(found.items(), key=lambda item: item[1]["version"])
-    if new["version"] < newest["version"]:
-        what = path if path == FIELD_BUNDLE else f"the release's own {Path(path).name}"
+    # An update of the same version stays in force, what came by cable gives way.
+    path, first = max(found.items(), key=lambda item: (*_rank(item[1]), item[0] in SLOT_BUNDLES))
+    if _rank(new) > _rank(first) or (_rank(new) == _rank(first) and path not in SLOT_BUNDLES):
+        return found | {FIELD_BUNDLE: new}
+    what = (
+        path if path in (FIELD_BUNDLE, *SLOT_BUNDLES) else f"the release's own {Path(path).name}"
+    )
+    if first["update"] and not new["update"]:
         raise ToolError(
-            f"{origin} has version {new['version']}, and {what} on the board has "
-            f"{newest['version']}: the newest is in force, so it would do nothing; make it anew "
-            "(`ats-trust bundle`); nothing was changed on the board"
+            f"{origin} is not signed, and {what} on the board is: signed bundles are in force "
+            "before all others, so it would do nothing, or end the board's updates; sign it "
+            "(`ats-trust sign`); nothing was changed on the board"
         )
-    return found | {FIELD_BUNDLE: new}
+    raise ToolError(
+        f"{origin} has version {new['version']}, and {what} on the board has "
+        f"{first['version']}: the newest is in force, so it would do nothing; make it anew "
+        "(`ats-trust bundle`); nothing was changed on the board"
+    )
+
+
+def _rank(bundle: dict[str, Any]) -> tuple[bool, int]:
+    """By what one bundle is in force before another (docs/decisions/0010): whichever is higher."""
+    return bool(bundle["update"]), bundle["version"]
 
 
 def _present(
@@ -152,7 +188,7 @@ def _present(
     try:
         return _explained(bundle_on(connected, path))
     except BundleError:
-        if path not in files:
+        if path == FIELD_BUNDLE and path not in files:
             output.warn(
                 f"{path} on the board is damaged; until it is deleted, or replaced (--bundle "
                 "FILE), the board connects to nobody"
@@ -186,6 +222,8 @@ def _show_plan(args: argparse.Namespace, board: Board, facts: Facts, plan: Plan)
         output.print_line(f"  copy    {path}")
     for path in plan.removals:
         output.print_line(f"  delete  {path}")
+    if args.update:
+        output.print_line(f"  install {args.update}, if the library there accepts it")
     if plan.nothing:
         output.print_line("  nothing to do: all files are there and as they should be")
     output.print_line(
@@ -245,6 +283,17 @@ def _show(document: dict[str, Any]) -> None:
                 "roots in force",
                 f"{bundle['path']}, version {bundle['version']}: {', '.join(bundle['anchors'])}",
             )
+        )
+    update = document["update"]
+    if update:
+        fields.append(
+            (
+                "update",
+                f"version {update['version']}, in force for {', '.join(update['waiting'])} until "
+                "connections there have proved it",
+            )
+            if not update["refused"]
+            else ("update", "refused, and nothing of it is on the board")
         )
     if device:
         fields += [

@@ -12,10 +12,11 @@ from ..arguments import output_file
 from ..boards import Board, load_board
 from ..device_file import read_for_board
 from ..errors import ToolError, UsageError
-from ..files import read_bounded, refuse_same_file, write_atomically
+from ..files import refuse_same_file, write_atomically
 from ..installation import DEVICE, board_files
 from ..littlefs_image import Geometry, geometry, make_image
 from ..passphrase import Passphrase, add_passphrase_argument
+from ..signed_bundle import read_for_cable
 
 # Where the flash begins in the addresses that picotool takes (RP2040 and RP2350 data sheets).
 _RP2_FLASH = 0x10000000
@@ -80,12 +81,13 @@ def flash_offset(board: Board) -> int | None:
 
 def _bundle(path: Path, board: Board) -> bytes:
     """The content of a bundle that will be in force on the board."""
-    content = read_bounded(path, "a bundle")
-    version = Bundle(str(path)).version
+    content = read_for_cable(path)
+    found = Bundle(str(path))
     newest = max(Bundle(name).version for name in (None, str(board.roots_file)))
-    if version < newest:
+    # A signed one is in force before all others, whatever its version.
+    if found.version < newest and not found.signed:
         raise ToolError(
-            f"{path} has version {version}, and the roots that come with the library have "
+            f"{path} has version {found.version}, and the roots that come with the library have "
             f"{newest}: the newest is in force, so it would do nothing; make it anew "
             "(`ats-trust bundle`)"
         )
