@@ -26,7 +26,7 @@ MAX_TARGETS = 100  # Of a job: things, or groups of things with any number in th
 MAX_EXPLAINED = 20
 POLL_SECONDS = 5.0
 
-# What a device can end in, and what AWS counts it as.
+# What a device can end in beside success, and what AWS counts each state as.
 ENDED_BADLY = ("FAILED", "REJECTED", "TIMED_OUT", "CANCELED", "REMOVED")
 _COUNTS = {
     "QUEUED": "numberOfQueuedThings",
@@ -175,14 +175,14 @@ def watch(iot: Any, name: str, changed: Callable[[Progress], None]) -> Progress:
         time.sleep(POLL_SECONDS)
 
 
-def failures(iot: Any, name: str) -> list[dict[str, Any]]:
-    """Return the devices that did not succeed: "thing", "state", and "details", which it reported.
+def reports(iot: Any, name: str, states: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the devices in these states: "thing", "state", and "details", which it reported.
 
     The details of the first MAX_EXPLAINED only: each is a call.
     """
     found: list[dict[str, Any]] = []
     with aws_failures():
-        for state in ENDED_BADLY:
+        for state in states:
             entries = every(
                 iot, "list_job_executions_for_job", "executionSummaries", jobId=name, status=state
             )

@@ -7,6 +7,7 @@ The account is moto's. moto's jobs never change, so what devices report of them 
 import base64
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -184,7 +185,7 @@ def test_a_job_is_made_and_watched(field: Field) -> None:
 def test_the_same_command_again_watches_the_same_job(field: Field) -> None:
     """No second job is made, also not when the roots were signed anew; others get their own."""
     first = field.shell.ok(field.line() + " --no-wait --json").json
-    assert (first["made"], first["status"]) == (True, None)
+    assert (first["made"], first["status"]) == (True, "IN_PROGRESS")
     field.jobs.script = [done("sensor-1 sensor-2")]
 
     again = field.shell.ok(field.line("--things sensor-2,sensor-1 --json --yes")).json
@@ -224,7 +225,7 @@ def test_failures_are_told_with_their_reasons(field: Field) -> None:
     assert "  sensor-5: TIMED_OUT\n" in result.out
     assert "  sensor-6: REMOVED\n" in result.out
     assert "has the roots that it had before. To try again" in result.out
-    told = {one["thing"]: (one["state"], one["details"]) for one in as_json.json["failures"]}
+    told = {one["thing"]: (one["state"], one["details"]) for one in as_json.json["reports"]}
     assert told["sensor-4"] == ("FAILED", {"code": "update_early"})
     assert len(told) == 5
 
@@ -235,10 +236,50 @@ def test_many_failures_are_counted(field: Field, monkeypatch: pytest.MonkeyPatch
     field.jobs.script = [{f"s{n}": ("FAILED", {"code": "flash"}) for n in range(14)}]
 
     result = field.shell.run(field.line())
-    told = field.shell.run(field.line() + " --json").json["failures"]
+    told = field.shell.run(field.line() + " --json").json["reports"]
 
     assert "  and 4 more (--json lists them)\n" in result.out
     assert [bool(one["details"]) for one in told] == [True] * 3 + [False] * 11
+
+
+def test_how_far_it_is(field: Field) -> None:
+    """--no-wait says it once, with what devices report that are not at an end; status 0."""
+    field.jobs.script = [
+        {
+            "sensor-1": ("IN_PROGRESS", {"code": "heap", "detail": "MemoryError()"}),
+            "sensor-2": ("QUEUED", {}),
+        }
+    ]
+
+    shown = field.shell.ok(field.line() + " --no-wait").out
+
+    assert "IN_PROGRESS: 1 QUEUED, 1 IN_PROGRESS\n" in shown
+    assert "  sensor-1: IN_PROGRESS: code heap, detail MemoryError()\n" in shown
+    assert "The same command without --no-wait watches it.\n" in shown
+    assert "FAILED" not in shown
+
+
+def test_it_is_asked_first(field: Field) -> None:
+    """At a terminal nothing is made before somebody agreed."""
+    path = f"{REPOSITORY / 'lib'}:{REPOSITORY / 'host_tools'}"
+    line = field.line("--things sensor-1 --no-wait")
+    for answer, status, made in ((b"n\n", 1, 0), (b"y\n", 0, 1)):
+        master, terminal = pty.openpty()
+        os.write(master, answer)
+        done = subprocess.run(
+            [sys.executable, "-m", "ats_trust_tools", *line.split()],
+            cwd=field.shell.folder,
+            env={**os.environ, "PYTHONPATH": path},
+            stdin=terminal,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        os.close(master)
+        os.close(terminal)
+        assert "To be made at AWS" in done.stdout
+        assert "Make this job? [y/N]" in done.stderr
+        assert (done.returncode, len(field.made())) == (status, made), done.stderr
 
 
 def test_a_job_without_a_device_is_no_success(field: Field) -> None:
@@ -426,6 +467,8 @@ def test_what_a_step_takes_is_told(field: Field) -> None:
 
     gone = key_id(POINTS[1]).hex()
     assert notes == [
+        "signed.bin is marked distrust: a device that loses a root or a signer by it does not go "
+        "back, whatever happens; if it is wrong, only a cable helps",
         "devices lose CN=SECP256R1 root 3,O=Tests for good (--distrust)",
         f"nothing that {gone} signs is taken any more for good (--distrust)",
     ]

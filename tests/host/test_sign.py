@@ -60,7 +60,7 @@ def test_everything_is_said(shell: Shell) -> None:
     plan = shell.ok("bundle --board RPI_PICO_W -o roots.bin --json").json
     line = f"{SIGN} --endpoint {HOST.upper()} --endpoint iot.example.com -o signed.bin"
     line += " --expires 2w --distrust"
-    shown = shell.ok(line).out
+    shown = shell.ok(line.replace("signed.bin", "other.bin")).out
     told = shell.ok(line + " --json").json
 
     assert (told["version"], told["built_at"]) == (plan["version"], plan["built_at"])
@@ -97,6 +97,20 @@ def test_the_same_roots_again(shell: Shell) -> None:
     assert "40 is below that of roots.bin, 41" in shell.refused(f"{line} 40", status=2)
     assert "'x' is neither a number nor `now`" in shell.refused(f"{line} x", status=2)
     assert "is not between 0 and 2**63 - 1" in shell.refused(f"{line} {1 << 63}", status=2)
+
+
+def test_a_version_that_boards_may_have(shell: Shell) -> None:
+    """Signing again what was signed is warned of: the version has to rise."""
+    make_signed(shell)
+    line = f"sign signed.bin --key signing.key.pem --other-key offline.pub.pem {SECRET}"
+    warned = "was signed with this version, "
+
+    assert f"signed.bin {warned}" in shell.ok(f"{SIGN} --endpoint {HOST} -o signed.bin").err
+    assert f"signed.bin {warned}" in shell.ok(f"{line} --endpoint {HOST} -o again.bin").err
+    raised = shell.ok(f"{SIGN} --endpoint {HOST} -o signed.bin --bundle-version now --distrust")
+    assert raised.err == ""
+    err = shell.ok(f"{line} --endpoint {HOST} -o again.bin --bundle-version 9999999999").err
+    assert "signed.bin was signed with --distrust, and this one is not" in err
 
 
 @pytest.mark.parametrize(

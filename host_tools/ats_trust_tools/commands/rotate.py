@@ -1,6 +1,6 @@
 """`ats-trust rotate`: a signed bundle to things, as a job of AWS IoT, watched until all have it.
 
-Exit status: 0 when every device has proved the update (or, with --no-wait, when the job is made).
+Exit status: 0 when every device has proved the update; with --no-wait, when the job is there.
 """
 
 import argparse
@@ -16,14 +16,16 @@ from .. import output
 from ..aws import add_aws_arguments, aws_failures, client
 from ..aws_endpoint import describe_endpoint
 from ..aws_jobs import (
+    ENDED_BADLY,
     MAX_TARGETS,
     Progress,
     document,
-    failures,
     find_job,
     job_name,
     look_at_targets,
     make_job,
+    progress_of,
+    reports,
     watch,
 )
 from ..certificate import load
@@ -56,7 +58,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--things", metavar="NAME,...", help="that shall get it")
     add("--things-file", metavar="FILE", type=Path, help="the same, one name a line")
     add("--thing-groups", metavar="NAME,...", help="all things that are in these groups now")
-    add("--installed", metavar="FILE", type=Path, help="the bundle that they have: it must fit")
+    add(
+        "--installed",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        default=[],
+        help="a bundle that some of them have: it must take this one; may be repeated",
+    )
     add(
         "--chain",
         metavar="FILE",
@@ -73,7 +82,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="no device connects to the account's own endpoint, but to custom domains",
     )
     add("--timeout", metavar="MINUTES", type=_minutes, help="that a device may be at it")
-    add("--no-wait", action="store_true", help="make the job and do not watch it")
+    add(
+        "--no-wait",
+        action="store_true",
+        help="make the job, say how far it is, and do not watch it",
+    )
     add("--dry-run", action="store_true", help="check everything and make nothing")
     add("--yes", action="store_true", help="do not ask before the job is made")
     add("--json", action="store_true", help="print JSON, at the end")
@@ -90,9 +103,9 @@ def run(args: argparse.Namespace) -> int:
     manifest = load_manifest()
     now = datetime.now(UTC)
     warnings = check_update(args.bundle, update, now)
-    if args.installed:
-        read_bounded(args.installed, "a signed bundle")
-        warnings += check_step(args.bundle, update, args.installed, manifest)
+    for path in args.installed:
+        read_bounded(path, "a signed bundle")
+        warnings += check_step(args.bundle, update, path, manifest)
     iot = client(args)
     with aws_failures():
         account = describe_endpoint(iot, "data-ats")
@@ -117,10 +130,14 @@ def run(args: argparse.Namespace) -> int:
         "targets": arns,
         "warnings": warnings,
     }
-    if args.dry_run or args.no_wait:
+    if args.dry_run:
         return _finish(args, found, None, [])
-    ended = _watched(args, iot, name)
-    return _finish(args, found, ended, [] if ended.succeeded else failures(iot, name))
+    progress = _seen(args, iot, name)
+    told: list[dict[str, Any]] = []
+    if not progress.succeeded:
+        # Also what keeps those that are at it from coming to an end.
+        told = reports(iot, name, (*ENDED_BADLY, "IN_PROGRESS"))
+    return _finish(args, found, progress, told)
 
 
 def _targets(args: argparse.Namespace) -> tuple[list[str], list[str]]:
@@ -186,11 +203,17 @@ def _is_for(chain: list[bytes], host: endpoint.Endpoint) -> bool:
     return host.host in names or "*." + host.host.partition(".")[2] in names
 
 
-def _watched(args: argparse.Namespace, iot: Any, name: str) -> Progress:
+def _seen(args: argparse.Namespace, iot: Any, name: str) -> Progress:
+    """How far the job is; unless --no-wait, when it has ended."""
+
     def changed(progress: Progress) -> None:
         if not args.json:
             output.print_line(f"{datetime.now():%H:%M:%S}  {_in_words(progress)}")
 
+    if args.no_wait:
+        progress = progress_of(iot, name)
+        changed(progress)
+        return progress
     try:
         return watch(iot, name, changed)
     except KeyboardInterrupt:
@@ -233,36 +256,37 @@ def _some(names: list[str]) -> str:
 def _finish(
     args: argparse.Namespace,
     found: dict[str, Any],
-    ended: Progress | None,
-    failed: list[dict[str, Any]],
+    progress: Progress | None,
+    told: list[dict[str, Any]],
 ) -> int:
-    """Say what came of it; return the exit status."""
-    found["status"] = ended and ended.status
-    found["counts"] = ended and ended.counts
-    found["failures"] = failed
-    status = 0 if ended is None or ended.succeeded else 1
+    """Say what came of it; return the exit status. told: the reports of devices."""
+    found["status"] = progress and progress.status
+    found["counts"] = progress and progress.counts
+    found["reports"] = told
     if args.json:
         output.print_json(found)
-        return status
-    if ended is None:
-        output.print_line(
-            "Nothing was made (--dry-run)."
-            if args.dry_run
-            else "The same command without --no-wait watches it."
-        )
-    elif ended.succeeded:
+    elif progress is None:
+        output.print_line("Nothing was made (--dry-run).")
+    else:
+        _show_end(args, progress, told)
+    return 0 if progress is None or progress.succeeded or args.no_wait else 1
+
+
+def _show_end(args: argparse.Namespace, progress: Progress, told: list[dict[str, Any]]) -> None:
+    if progress.succeeded:
         output.print_line("Every device has proved the update and keeps it.")
-    for one in failed[:_MAX_LISTED]:
+    elif args.no_wait and not progress.ended:
+        output.print_line("The same command without --no-wait watches it.")
+    for one in told[:_MAX_LISTED]:
         why = ", ".join(f"{name} {value}" for name, value in one["details"].items())
         output.print_line(f"  {one['thing']}: {one['state']}{': ' * bool(why)}{why}")
-    if len(failed) > _MAX_LISTED:
-        output.print_line(f"  and {len(failed) - _MAX_LISTED} more (--json lists them)")
-    if failed:
+    if len(told) > _MAX_LISTED:
+        output.print_line(f"  and {len(told) - _MAX_LISTED} more (--json lists them)")
+    if any(one["state"] == "FAILED" for one in told):
         output.print_line(
             "What FAILED has the roots that it had before. To try again, sign the roots with a "
             "higher version (--bundle-version now)."
         )
-    return status
 
 
 def _port(text: str) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ats_trust.bundle import Bundle
 from ats_trust.endpoint import Endpoint
+from ats_trust.errors import BundleError
 from ats_trust.signed import MAX_ENDPOINTS, SignedBundle, key_id
 
 from .. import output
@@ -162,12 +163,22 @@ def _raised(args: argparse.Namespace, found: Bundle, now: datetime) -> tuple[int
                 "can only rise"
             )
         return version, []
-    if not found.signed:
+    # What is written over was perhaps sent to boards already.
+    before = found.path if found.signed else _signed_with(args.output, found.version)
+    if not before:
         return found.version, []
     return found.version, [
-        f"{args.file} was signed before with this version, {found.version}: boards that have "
-        "installed it take no other one of the same version; --bundle-version now raises it"
+        f"{before} was signed with this version, {found.version}, too: boards that have installed "
+        "that take no other one of the same version; --bundle-version now raises it"
     ]
+
+
+def _signed_with(path: Path, version: int) -> str:
+    """The path again, if a signed bundle of this version is there; else ""."""
+    try:
+        return str(path) if SignedBundle(str(path)).version == version else ""
+    except BundleError:
+        return ""
 
 
 def _expires(wanted: timedelta | datetime, now: datetime) -> datetime:
