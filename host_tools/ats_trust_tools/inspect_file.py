@@ -64,9 +64,30 @@ def explain(path: Path, manifest: Manifest, now: datetime) -> dict[str, Any]:
 def explain_bundle(path: Path, manifest: Manifest, now: datetime) -> dict[str, Any]:
     """Return what a bundle holds. Raises BundleError when a board would refuse it."""
     found = board_bundle.Bundle(str(path))
+    anchors, warnings = explain_anchors(found, manifest, now)
+    update = _update(path, now) if found.signed else None
+    if update:
+        warnings += _update_warnings(update)
+    return {
+        "kind": "bundle",
+        "format": SIGNED_FORMAT if update else FORMAT,
+        "version": found.version,
+        "built_at": _iso(found.built_at),
+        "not_after": _iso(found.not_after),
+        "bytes": path.stat().st_size,
+        "update": update,
+        "anchors": anchors,
+        "warnings": warnings,
+    }
+
+
+def explain_anchors(
+    bundle: board_bundle.Bundle, manifest: Manifest, now: datetime
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return what there is to say of each anchor of a bundle, and what to warn of."""
     anchors = []
     warnings: list[str] = []
-    for use, certificate in found.anchors():
+    for use, certificate in bundle.anchors():
         facts = certificate_facts(certificate, manifest, now)
         root = manifest.by_key(str(facts["spki_sha256"]))
         leaf = [name for name, bit in LEAF_BITS.items() if use & bit]
@@ -101,20 +122,7 @@ def explain_bundle(path: Path, manifest: Manifest, now: datetime) -> dict[str, A
                     f"({', '.join(sorted(expected.leaf | expected.roles))})"
                 )
         warnings += _expiry(name, facts, EXPIRES_SOON)
-    update = _update(path, now) if found.signed else None
-    if update:
-        warnings += _update_warnings(update)
-    return {
-        "kind": "bundle",
-        "format": SIGNED_FORMAT if update else FORMAT,
-        "version": found.version,
-        "built_at": _iso(found.built_at),
-        "not_after": _iso(found.not_after),
-        "bytes": path.stat().st_size,
-        "update": update,
-        "anchors": anchors,
-        "warnings": warnings,
-    }
+    return anchors, warnings
 
 
 def _update(path: Path, now: datetime) -> dict[str, Any]:

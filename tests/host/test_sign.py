@@ -221,6 +221,16 @@ def test_a_bundle_from_the_future_is_refused(shell: Shell) -> None:
     assert "which is in the future: boards would refuse it" in said
 
 
+def test_a_test_bundle_is_warned_of(shell: Shell) -> None:
+    """What `inspect` warns of is said before it is signed for a fleet."""
+    posing = Anchor(certificate("Emulated").der, frozenset({"rsa"}), frozenset({"ats"}))
+    shell.path("roots.bin").write_bytes(encode_bundle([posing], version=1, built_at=NOW))
+
+    err = shell.ok(f"{SIGN} --endpoint {HOST} -o signed.bin").err
+
+    assert "TEST BUNDLE? The anchor CN=Emulated,C=DE is no root of AWS" in err
+
+
 def test_a_bundle_of_no_use_to_an_endpoint_is_refused(shell: Shell) -> None:
     """Own CAs answer for own names only, AWS's roots for both."""
     shell.path("ca.pem").write_bytes(certificate().pem)

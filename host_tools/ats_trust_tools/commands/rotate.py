@@ -35,6 +35,7 @@ from ..chain_verdict import LEAF_NAMES
 from ..describe import dns_names
 from ..errors import ToolError, UsageError
 from ..files import read_bounded
+from ..inspect_file import explain_anchors
 from ..rollout import (
     check_account,
     check_server,
@@ -103,6 +104,7 @@ def run(args: argparse.Namespace) -> int:
     manifest = load_manifest()
     now = datetime.now(UTC)
     warnings = check_update(args.bundle, update, now)
+    warnings += explain_anchors(update, manifest, now)[1]
     for path in args.installed:
         read_bounded(path, "a signed bundle")
         warnings += check_step(args.bundle, update, path, manifest)

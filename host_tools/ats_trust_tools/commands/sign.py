@@ -16,7 +16,9 @@ from ..arguments import endpoint_host, output_file
 from ..endpoints import device_warnings
 from ..errors import ToolError, UsageError
 from ..files import read_bounded, refuse_same_file, write_atomically
+from ..inspect_file import explain_anchors
 from ..passphrase import Passphrase, add_passphrase_argument
+from ..roots import load_manifest
 from ..signed_bundle import Terms, sign_bundle
 from ..signing_key import point_of, read_public_key, read_signing_key
 from ..stamps import moment
@@ -91,6 +93,7 @@ def run(args: argparse.Namespace) -> int:
         )
     _refuse_useless(args.file, found, args.endpoint)
     version, warnings = _raised(args, found, now)
+    warnings += explain_anchors(found, load_manifest(), now)[1]
     if found.signed and SignedBundle(found.path).distrust and not args.distrust:
         warnings.append(f"{args.file} was signed with --distrust, and this one is not")
     other = read_public_key(args.other_key)
