@@ -113,9 +113,10 @@ class AwsJobs:
         return status, answer
 
     def _described(self, answer: dict[str, Any]) -> dict[str, Any]:
-        step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        last = len(self.script) == 1
+        step = self.script[0] if last else self.script.pop(0)
         states = [state for state, _ in step.values()]
-        ended = states and all(state in _ENDED for state in states)
+        ended = last and all(state in _ENDED for state in states)
         answer["job"]["status"] = self.status or ("COMPLETED" if ended else "IN_PROGRESS")
         answer["job"]["jobProcessDetails"] = {
             name: states.count(state) for state, name in _COUNTS.items()

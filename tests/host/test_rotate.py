@@ -185,9 +185,13 @@ def test_a_job_is_made_and_watched(field: Field) -> None:
 
 def test_the_same_command_again_watches_the_same_job(field: Field) -> None:
     """No second job is made, also not when the roots were signed anew; others get their own."""
+    field.jobs.script = [{"sensor-1": ("QUEUED", {})}]
     first = field.shell.ok(field.line() + " --no-wait --json").json
     assert (first["made"], first["status"]) == (True, "IN_PROGRESS")
     field.jobs.script = [done("sensor-1 sensor-2")]
+    before = field.shell.path("signed.bin").read_bytes()
+    field.sign()
+    assert field.shell.path("signed.bin").read_bytes() != before
 
     again = field.shell.ok(field.line("--things sensor-2,sensor-1 --json --yes")).json
     assert (again["job"], again["made"], again["status"]) == (first["job"], False, "COMPLETED")
@@ -286,7 +290,6 @@ def test_it_is_asked_first(field: Field) -> None:
 def test_a_job_without_a_device_is_no_success(field: Field) -> None:
     """An empty thing group gets nothing, and that is not what was wanted."""
     boto3.client("iot").create_thing_group(thingGroupName="none")
-    field.jobs.status = "COMPLETED"
 
     result = field.shell.run(field.line("--thing-groups none --yes"))
 
