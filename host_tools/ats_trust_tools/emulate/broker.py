@@ -71,9 +71,10 @@ class _Amqtt:
 
             async def _handle_message_delivery(self, session: Any, *more: Any) -> bool:
                 message = more[-1].result()
-                if message is None or not message.topic.startswith("$aws/"):
+                topic = message.topic if message is not None else ""
+                if not topic.startswith("$aws/") or "+" in topic or "#" in topic:
                     return bool(await super()._handle_message_delivery(session, *more))
-                await self._broadcast_message(session, message.topic, message.data)
+                await self._broadcast_message(session, topic, message.data)
                 return True
 
         async def start() -> AmqttBroker:
