@@ -68,6 +68,13 @@ class Board:
     def output(self) -> str:
         return (self._folder / "output").read_text()
 
+    def wait_for_output(self, text: str, timeout: float = 30) -> None:
+        """Wait until the program has said this."""
+        deadline = time.monotonic() + timeout
+        while text not in self.output:
+            assert time.monotonic() < deadline, f"no {text!r} in {self.output!r}"
+            time.sleep(0.02)
+
     @property
     def _path(self) -> list[Path]:
         return [DEVICE / "later", LOOPBACK, self._folder, DEVICE / "umqtt_calls", DEVICE]
@@ -180,6 +187,20 @@ def test_the_server_moves_to_a_new_root(
     assert device.output == ""
 
 
+@pytest.mark.parametrize(("kind", "authority"), [("rsa", "unknown"), ("ecdsa", "same-names")])
+def test_without_a_rotation_the_board_stays_away(
+    doors: Doors, board: Callable[..., tuple[Board, Door]], kind: str, authority: str
+) -> None:
+    """The control: who has not got the new root refuses the server that moved to it."""
+    device, _ = board(kind)
+    new = doors.open(kind, mqtt=True, mutual_tls=True, impostor=_MOVED[authority])
+    new.visits()
+    device.leads_to(new)
+    with device:
+        device.wait_for_output("PeerRejected")
+    assert all(seen.application_bytes == 0 for seen in new.visits())
+
+
 def test_a_wrong_root_is_gone_back_from(
     service: JobsService, board: Callable[..., tuple[Board, Door]]
 ) -> None:
@@ -238,9 +259,7 @@ def test_a_job_that_is_not_signed_by_us(
         service.create(device.thing, "forged", document_of(forged, 2))
         failed = service.wait_for_status(device.thing, "forged", "FAILED")
         service.create(device.thing, "other", {"operation": "reboot"})
-        deadline = time.monotonic() + 20
-        while b"reboot" not in device.output.encode() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        device.wait_for_output("reboot")
     assert failed.details["code"] == "update_bad_signature"
-    assert "for the program:" in device.output and "reboot" in device.output
+    assert "for the program:" in device.output
     assert device.status()["version"] == 1
