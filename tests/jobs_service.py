@@ -18,7 +18,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -97,7 +97,7 @@ class JobsService:
         self._twice = twice
         self._lock = threading.Condition()
         self._executions: list[Execution] = []
-        self._clients: list[_Client] = []
+        self._clients: list[Client] = []
         self._threads: list[threading.Thread] = []
         self._reports: list[tuple[str, Report]] = []
         self._asked: list[tuple[str, int]] = []
@@ -116,10 +116,7 @@ class JobsService:
         self, host: str, port: int, root: bytes, credentials: tuple[Path, Path] | None = None
     ) -> None:
         """Serve the devices behind this door. root: DER, what its chain ends in."""
-        context = ssl.create_default_context(cadata=root)
-        if credentials:
-            context.load_cert_chain(*credentials)
-        client = _Client(context.wrap_socket(_reached(port), server_hostname=host))
+        client = Client("jobs service", _ASKED, host, port, root, credentials)
         self._clients.append(client)
         thread = threading.Thread(target=self._serve, args=(client, port), daemon=True)
         thread.start()
@@ -173,7 +170,7 @@ class JobsService:
             if not self._lock.wait_for(found, timeout):
                 raise TimeoutError(f"no {what}; there was {self._reports} {self._refused}")
 
-    def _serve(self, client: _Client, port: int) -> None:
+    def _serve(self, client: Client, port: int) -> None:
         with contextlib.suppress(OSError):  # The door was closed.
             for topic, payload in client.messages():
                 asked = _REQUEST.fullmatch(topic)
@@ -183,7 +180,7 @@ class JobsService:
                         self._lock.notify_all()
 
     def _answer(
-        self, client: _Client, port: int, topic: str, payload: bytes, asked: re.Match[str]
+        self, client: Client, port: int, topic: str, payload: bytes, asked: re.Match[str]
     ) -> None:
         thing, request, job = asked.groups()
         answer: Message = {"timestamp": int(time.time())}
@@ -262,28 +259,41 @@ class JobsService:
             message["execution"] = execution.data
         self._tell(self._clients, f"$aws/things/{thing}/jobs/notify-next", message)
 
-    def _tell(self, clients: list[_Client], topic: str, message: Message) -> None:
+    def _tell(self, clients: list[Client], topic: str, message: Message) -> None:
         for client in clients:
             for _ in range(1 + self._twice):
                 client.publish(topic, json.dumps(message).encode())
 
 
-class _Client:
-    """A client of the broker that has subscribed to what devices ask (MQTT 3.1.1, QoS 0).
+class Client:
+    """A client of the broker behind a door, with its subscriptions (MQTT 3.1.1, QoS 0).
 
-    One thread alone uses the connection, as OpenSSL wants it: it sends what others left to send.
+    root, credentials: as for JobsService.attach. One thread alone uses the connection, as OpenSSL
+    wants it: whoever goes through `messages` also sends what others left to send.
     """
 
-    def __init__(self, sock: ssl.SSLSocket) -> None:
-        self._sock = sock
+    def __init__(
+        self,
+        name: str,
+        topics: Sequence[str],
+        host: str,
+        port: int,
+        root: bytes,
+        credentials: tuple[Path, Path] | None = None,
+    ) -> None:
+        context = ssl.create_default_context(cadata=root)
+        if credentials:
+            context.load_cert_chain(*credentials)
+        raw = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self._sock = context.wrap_socket(raw, server_hostname=host)
         self._sock.settimeout(_PAUSE)
         self._unsent: deque[bytes] = deque()
         self._closed = False
-        self._send(0x10, _text("MQTT") + b"\x04\x02\x00\x00" + _text("jobs service"))
-        filters = b"".join(_text(topic) + b"\x00" for topic in _ASKED)
+        self._send(0x10, _text("MQTT") + b"\x04\x02\x00\x00" + _text(name))
+        filters = b"".join(_text(topic) + b"\x00" for topic in topics)
         self._send(0x82, b"\x00\x01" + filters)
         self._packets = self._received()
-        for kind, size in ((0x20, 2), (0x90, 2 + len(_ASKED))):
+        for kind, size in ((0x20, 2), (0x90, 2 + len(topics))):
             got, body = next(self._packets)
             if got != kind or len(body) != size or 0x80 in body:
                 raise ConnectionError(f"the broker answered {got:02x} {body.hex()}")
@@ -329,10 +339,6 @@ class _Client:
                     packet = data[: _stop(found)]
                     del data[: len(packet)]
                     yield packet[0], bytes(packet[found.end() :])
-
-
-def _reached(port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout=10)
 
 
 def _stop(header: re.Match[bytes]) -> int:
