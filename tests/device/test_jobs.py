@@ -285,6 +285,10 @@ class TestJob(Case):
             details, {"version": "8", "code": "update_reverted", "reason": "unknown_issuer"}
         )
         self.assertEqual(update.status()["version"], 7)
+        # Neither is the next one hindered by that.
+        payload = accepted(document(version=9), job="job-2")
+        self.assertEqual(self.report(payload, job="job-2")[0], "IN_PROGRESS")
+        self.assertEqual(update.status()["pending"], 9)
 
     def test_kept_already(self):
         """A job for the bundle that the board has is done before it is begun."""
@@ -361,6 +365,18 @@ class TestRefused(Case):
             {"operation": "ats_trust.rotate"},
         ):
             self.check("update_damaged", about)
+
+    def test_no_bundle(self):
+        """What stands in a bundle's place and is none is not mistaken for one, nor is the next."""
+        for value in ("5", "null", "{}", "[]", '{"url":"x"}'):
+            payload = (
+                '{"execution":{"jobId":"job-1","versionNumber":1,"jobDocument":{"bundle":%s,'
+                '"operation":"ats_trust.rotate","version":8}}}' % value
+            )
+            self.jobs.start()
+            self.told()
+            status, details = self.report(payload.encode())
+            self.assertEqual((status, details["code"]), ("FAILED", "update_damaged"))
 
     def test_details(self):
         """Whatever an error says, AWS gets what it takes: no control characters, not too much."""
@@ -628,8 +644,9 @@ class TestPublish(Case):
 
         def publish(topic, payload):
             if not count:
-                for _ in range(50):
-                    self.jobs.handle(_ACCEPTED, accepted({"operation": "ats_trust.rotate"}))
+                for number in range(50):
+                    payload = accepted({"operation": "ats_trust.rotate"}, number=number)
+                    self.jobs.handle(_ACCEPTED, payload)
             count.append(topic)
 
         self.jobs = Jobs("thing-1", publish)
