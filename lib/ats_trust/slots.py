@@ -167,20 +167,23 @@ class Attempt:
         state = State()
         self._base = state.base
         number = state.pending
-        if number < SLOTS and not state.final and not readable(state.slot(number)):
-            state.reason = "bundle_damaged"
-            state.revert()
-            _saved(state)
-            number = SLOTS
+        endpoints = ()
         if number < SLOTS:
             self._pending = number
             self._version = state.version
-            endpoints = SignedBundle(state.slot(number)).endpoints
-            self._all = (1 << len(endpoints)) - 1
-            if host in endpoints:
-                self._index = endpoints.index(host)
-            elif not state.final:
-                number = SLOTS  # It is tried only where it is proved.
+            try:
+                endpoints = SignedBundle(state.slot(number)).endpoints
+            except BundleError as error:
+                if state.final:
+                    raise
+                state.reason = error.code
+                state.revert()
+                _saved(state)
+        self._all = (1 << len(endpoints)) - 1
+        if host in endpoints:
+            self._index = endpoints.index(host)
+        elif not state.final:
+            number = SLOTS  # It is tried only where it is proved.
         self._back = self._index >= 0 and _due(state, self._index, time.time())
         if self._back and not readable(state.slot(state.kept)):
             self._back = False

@@ -5,6 +5,7 @@ an operation. CPython has no such file system: there what the modules do with fi
 a file that is opened to be written is empty at once, as on FAT.
 """
 
+import gc
 import os
 import sys
 
@@ -18,7 +19,8 @@ if _MICROPYTHON:
     import vfs
 
 _BLOCK = 512
-_BLOCKS = 128
+_BLOCKS = 64
+_EIO = -5
 
 
 class Power:
@@ -38,7 +40,7 @@ class Power:
     def operation(self, size):
         """Return how many of `size` bytes of an operation are done."""
         if self.failed:
-            raise OSError(5)
+            return 0
         self.count += 1
         if self.left == 0:
             self.failed = True
@@ -46,64 +48,40 @@ class Power:
         self.left -= 1
         return size
 
-    def check(self):
-        if self.failed:
-            raise OSError(5)
-
 
 class Flash:
-    """A block device for MicroPython."""
+    """A block device for MicroPython. blocks: list of what is in them, in small pieces."""
 
-    def __init__(self, power, data):
+    def __init__(self, power, blocks):
         self.power = power
-        self.data = data
+        self.blocks = blocks
 
     def readblocks(self, number, buffer, offset=0):
-        self.power.check()
-        start = number * _BLOCK + offset
-        buffer[:] = self.data[start : start + len(buffer)]
+        if self.power.failed:
+            return _EIO
+        size = len(buffer)
+        if offset + size <= _BLOCK:
+            block = self.blocks[number]
+            buffer[:] = block if size == _BLOCK else memoryview(block)[offset : offset + size]
+            return 0
+        buffer[:] = b"".join(self.blocks[number : number + size // _BLOCK])
+        return 0
 
     def writeblocks(self, number, buffer, offset=0):
-        start = number * _BLOCK + offset
+        view = memoryview(buffer)
         done = self.power.operation(len(buffer))
-        self.data[start : start + done] = memoryview(buffer)[:done]
-        self.power.check()
+        for start in range(0, done, _BLOCK):
+            size = min(_BLOCK, done - start)
+            self.blocks[number][offset : offset + size] = view[start : start + size]
+            number += 1
+        return _EIO if self.power.failed else 0
 
     def ioctl(self, what, argument):
         if what == 6:  # Erase: what it leaves on a flash is ones.
-            start = argument * _BLOCK
             done = self.power.operation(_BLOCK)
-            self.data[start : start + done] = b"\xff" * done
-            self.power.check()
+            self.blocks[argument][:done] = b"\xff" * done
+            return _EIO if self.power.failed else 0
         return _BLOCKS if what == 4 else _BLOCK if what == 5 else 0
-
-
-class _File:
-    def __init__(self, power, path, mode):
-        self._power = power
-        power.check()
-        if "w" in mode:
-            power.operation(1)
-            power.check()
-        self._file = open(path, mode, buffering=0)
-        self.readinto = self._file.readinto
-        self.read = self._file.read
-
-    def write(self, data):
-        done = self._power.operation(len(data))
-        self._file.write(bytes(data)[:done])
-        self._power.check()
-        return len(data)
-
-    def close(self):
-        self._file.close()
-        self._power.check()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 class _Files:
@@ -114,14 +92,49 @@ class _Files:
         self.statvfs = os.statvfs
 
     def remove(self, path):
-        self._power.check()
         os.stat(path)  # Only what is there is an operation.
-        if self._power.operation(1):
+        if self.done(1):
             os.remove(path)
-        self._power.check()
+        self.check()
 
     def open(self, path, mode):
-        return _File(self._power, path, mode)
+        self.check()
+        if "w" in mode:
+            self.done(1)
+            self.check()
+        return _File(self, open(path, mode, buffering=0))
+
+    def done(self, size):
+        self.check()
+        return self._power.operation(size)
+
+    def check(self):
+        if self._power.failed:
+            raise OSError(5)
+
+
+class _File:
+    def __init__(self, files, file):
+        self._files = files
+        self._file = file
+        self.readinto = file.readinto
+        self.read = file.read
+
+    def write(self, data):
+        done = self._files.done(len(data))
+        self._file.write(bytes(data)[:done])
+        self._files.check()
+        return len(data)
+
+    def close(self):
+        self._file.close()
+        self._files.check()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
 
 class PoweredField(Field):
@@ -135,9 +148,11 @@ class PoweredField(Field):
             self._replace(_Files(self.power))
             return super().mount()
         place = unused_path().replace("/tmp", "")
-        self._flash = Flash(self.power, bytearray(_BLOCK * _BLOCKS))
-        getattr(vfs, self.kind).mkfs(self._flash)
-        vfs.mount(getattr(vfs, self.kind)(self._flash), place)
+        # Two, of which one is in use.
+        self._blocks = [[bytearray(_BLOCK) for _ in range(_BLOCKS)] for _ in range(2)]
+        self._flash = Flash(self.power, self._blocks[0])
+        self._vfs().mkfs(self._flash)
+        vfs.mount(self._made(), place)
         self._place = place
         return place
 
@@ -155,11 +170,46 @@ class PoweredField(Field):
         """Power again. What was in memory is gone: on MicroPython the flash is another object."""
         self.power.on()
         if _MICROPYTHON:
-            vfs.umount(self._place)
-            # A copy, since finalisers of files that were open still write to the old one.
-            self.power = Power()
-            self._flash = Flash(self.power, bytearray(self._flash.data))
-            vfs.mount(getattr(vfs, self.kind)(self._flash), self._place)
+            self._start(self._flash.blocks)
+
+    def _start(self, blocks):
+        """Boot with this in the flash."""
+        vfs.umount(self._place)
+        # Files that were open when the power went are closed when nobody knows of them any more,
+        # and then still write: to a flash that is no longer in use.
+        used, spare = self._blocks
+        for number in range(_BLOCKS):
+            spare[number][:] = blocks[number]
+        gc.collect()
+        self._blocks = spare, used
+        self.power = Power()
+        self._flash = Flash(self.power, spare)
+        vfs.mount(self._made(), self._place)
+
+    def _vfs(self):
+        return getattr(vfs, self.kind)
+
+    def _made(self):
+        # LittleFS with the sizes of rp2 boards.
+        sizes = {"readsize": 256, "progsize": 256} if self.kind == "VfsLfs2" else {}
+        return self._vfs()(self._flash, **sizes)
+
+    def snapshot(self):
+        """Return what `restore` brings back: all that is on flash now."""
+        if _MICROPYTHON:
+            return [bytes(block) for block in self._flash.blocks]
+        return self.files()
+
+    def restore(self, snapshot):
+        """Bring the flash back to what it was, with power."""
+        if _MICROPYTHON:
+            self._start(snapshot)
+            return
+        self.power.on()
+        for name in os.listdir(self.folder):
+            os.remove(self.folder + name)
+        for name in snapshot:
+            self.put(name, snapshot[name])
 
     def _replace(self, files):
         for module in (slots, update):

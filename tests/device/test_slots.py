@@ -1,0 +1,394 @@
+"""The states of an update, and what each event makes of them: the table of docs/rotation.md."""
+
+import os
+import unittest
+
+from _field import EC, RSA, Field
+from _made import refusal
+from _signed import ENDPOINT, key, signed_bundle
+
+from ats_trust import slots, update
+from ats_trust.bundle import Bundle
+from ats_trust.errors import BundleError, ClientRefused, HeapError, PeerRejected
+from ats_trust.slots import FAILURES, PATIENCE, Attempt, State
+
+OTHER = "def-ats.iot.eu-west-1.amazonaws.com"
+REFUSED = PeerRejected("unknown_issuer")
+NETWORK = OSError(104)
+BOTH = ((0x12, EC), (0x11, RSA))
+
+
+class _Case(Field):
+    def setUp(self):
+        super().setUp()
+        self.base()
+
+    def install(self, *anchors, **fields):
+        update.install(signed_bundle(*(anchors or BOTH), **fields))
+
+    def connect(self, outcome=None, host=ENDPOINT):
+        """Make an attempt that ends so; return the version of the bundle that it used."""
+        attempt = Attempt(host)
+        version = Bundle(attempt.path).version
+        attempt.begin()
+        attempt.end(outcome)
+        return version
+
+    def crash(self, host=ENDPOINT):
+        """Make an attempt in which the board is reset."""
+        attempt = Attempt(host)
+        attempt.begin()
+        return Bundle(attempt.path).version
+
+    def refuse(self):
+        """Make as many failing attempts as it takes, and let the time pass."""
+        for _ in range(FAILURES):
+            self.assertEqual(self.connect(REFUSED), 8)
+        self.clock.now += PATIENCE
+
+    def check(self, version, pending, last, kept=None):
+        found = update.status()
+        self.assertEqual(
+            (found["version"], found["pending"], found["last"]), (version, pending, last)
+        )
+        if kept is not None:
+            self.assertEqual(found["kept"], kept)
+        return found
+
+
+class TestConfirm(_Case):
+    def test_one_endpoint(self):
+        """Once its endpoint was authenticated it is confirmed; it stays when the power goes."""
+        self.install()
+        self.assertEqual(self.connect(), 8)
+        self.check(8, None, "confirmed", 8)
+        self.assertEqual(self.connect(REFUSED), 8)
+        self.check(8, None, "confirmed", 8)
+
+    def test_every_endpoint(self):
+        """It is confirmed when each endpoint was authenticated, in whatever order."""
+        self.install(endpoints=(ENDPOINT, OTHER))
+        self.connect(host=OTHER)
+        self.connect(host=OTHER)
+        found = self.check(8, 8, "", 1)
+        self.assertEqual((found["proved"], found["waiting"]), ([OTHER], [ENDPOINT]))
+        self.connect(NETWORK)
+        self.connect(REFUSED)
+        self.check(8, 8, "", 1)
+        self.connect()
+        self.check(8, None, "confirmed", 8)
+
+    def test_old_one_is_deleted(self):
+        """What it replaced is deleted then, and not before."""
+        self.install()
+        self.connect()
+        self.install(version=9)
+        self.assertIn("roots_slot0.bin", self.files())
+        self.connect()
+        names = [name for name in self.files() if name.startswith("roots_slot")]
+        self.assertEqual(names, ["roots_slot1.bin"])
+        self.check(9, None, "confirmed", 9)
+
+    def test_other_hosts(self):
+        """A host that it does not list gets the kept bundle, and proves nothing, until then."""
+        self.install()
+        self.assertEqual(self.connect(host="broker.example.com"), 1)
+        for _ in range(2 * FAILURES):
+            self.assertEqual(self.connect(REFUSED, "broker.example.com"), 1)
+        found = self.check(8, 8, "")
+        self.assertEqual(found["failures"], 0)
+        self.connect()
+        self.assertEqual(self.connect(host="broker.example.com"), 8)
+
+
+class TestRevert(_Case):
+    def test_after_failures_and_time(self):
+        """After five failures and an hour the kept one is tried; if it does, it is back."""
+        self.install()
+        self.refuse()
+        self.assertEqual(self.connect(), 1)
+        found = self.check(1, None, "reverted", 1)
+        self.assertEqual((found["floor"], found["reason"]), (8, "unknown_issuer"))
+        self.assertNotIn("roots_slot0.bin", self.files())
+        self.assertEqual(self.connect(), 1)
+
+    def test_not_after_few(self):
+        """Four failures, however long ago, are too few."""
+        self.install()
+        for _ in range(FAILURES - 1):
+            self.connect(REFUSED)
+            self.clock.now += PATIENCE
+        self.assertEqual(self.connect(REFUSED), 8)
+        self.check(8, 8, "")
+
+    def test_not_at_once(self):
+        """However many failures within an hour are too soon."""
+        self.install()
+        for _ in range(FAILURES * 3):
+            self.assertEqual(self.connect(REFUSED), 8)
+            self.clock.now += 200
+        self.check(8, 8, "")
+
+    def test_network_does_not_count(self):
+        """Faults of the network never count, nor do they take back what did."""
+        self.install()
+        for _ in range(20):
+            self.connect(NETWORK)
+        self.assertEqual(update.status()["failures"], 0)
+        self.connect(REFUSED)
+        self.connect(NETWORK)
+        self.assertEqual(update.status()["failures"], 1)
+
+    def test_success_starts_anew(self):
+        """A connection that is authenticated ends the count of its endpoint, and of no other."""
+        self.install(endpoints=(ENDPOINT, OTHER, "c.example"))
+        self.connect(REFUSED)
+        self.connect(REFUSED, OTHER)
+        self.connect()
+        self.assertEqual(State().failures, [0, 1, 0, 0])
+
+    def test_what_counts(self):
+        """Refusals of either side, want of memory and crashes count."""
+        self.install()
+        for error in (ClientRefused("client_refused"), HeapError("heap"), MemoryError()):
+            self.connect(error)
+        self.assertEqual(update.status()["reason"], "heap")
+        self.crash()
+        self.assertEqual(update.status()["failures"], 4)
+
+    def test_crash_loop(self):
+        """A board that crashes in each attempt goes back, too."""
+        self.install()
+        for _ in range(FAILURES + 2):
+            self.assertEqual(self.crash(), 8)
+        self.clock.now += PATIENCE
+        self.assertEqual(self.connect(), 1)
+        self.check(1, None, "reverted")
+
+    def test_captive_portal(self):
+        """Where the kept one is refused too, nothing changes; in an hour it is tried again."""
+        self.install()
+        self.refuse()
+        self.assertEqual(self.connect(REFUSED), 1)
+        self.check(8, 8, "")
+        for _ in range(9):
+            self.assertEqual(self.connect(REFUSED), 8)
+        self.clock.now += PATIENCE
+        self.assertEqual(self.connect(REFUSED), 1)
+        self.assertEqual(self.connect(), 8)
+        self.check(8, None, "confirmed")
+
+    def test_network_while_going_back(self):
+        """A fault of the network in the attempt with the kept one decides nothing."""
+        self.install()
+        self.refuse()
+        self.assertEqual(self.connect(NETWORK), 1)
+        self.assertEqual(self.connect(REFUSED), 8)
+        self.check(8, 8, "")
+        self.clock.now += PATIENCE
+        self.assertEqual(self.connect(), 1)
+        self.check(1, None, "reverted")
+
+    def test_crash_while_going_back(self):
+        """A crash in the attempt with the kept one does not make it the next one as well."""
+        self.install()
+        self.refuse()
+        self.assertEqual(self.crash(), 1)
+        self.assertEqual(self.connect(REFUSED), 8)
+
+    def test_same_endpoint(self):
+        """The kept one has to do where the new one failed: elsewhere it is not tried."""
+        self.install(endpoints=(ENDPOINT, OTHER))
+        self.refuse()
+        self.assertEqual(self.connect(host=OTHER), 8)
+        self.check(8, 8, "")
+
+    def test_clock_set_back(self):
+        """A clock that was set back counts as time that has passed."""
+        self.install()
+        for _ in range(FAILURES):
+            self.connect(REFUSED)
+        self.clock.now -= 86400
+        self.assertEqual(self.connect(), 1)
+        self.check(1, None, "reverted")
+
+    def test_not_again(self):
+        """What was gone back from is not installed again; a higher version is."""
+        self.install()
+        self.refuse()
+        self.connect()
+        error = refusal(self, update.UpdateError, "update_older", self.install)
+        self.assertIn("8 has been installed", error.detail)
+        self.install(version=9)
+        self.check(9, 9, "", 1)
+
+    def test_attempt_of_before(self):
+        """An attempt that ends after another update came in says nothing of that."""
+        self.install()
+        attempt = Attempt(ENDPOINT)
+        attempt.begin()
+        self.install(version=9)
+        attempt.end()
+        found = self.check(9, 9, "", 1)
+        self.assertEqual((found["proved"], found["failures"]), ([], 0))
+
+    def test_two_attempts_at_a_time(self):
+        """Attempts that overlap are each counted once."""
+        self.install(endpoints=(ENDPOINT, OTHER))
+        one, two = Attempt(ENDPOINT), Attempt(OTHER)
+        one.begin()
+        two.begin()
+        two.end(REFUSED)
+        one.end(NETWORK)
+        one.end(REFUSED)
+        self.assertEqual(State().failures, [0, 1, 0, 0])
+
+
+class TestDistrust(_Case):
+    def setUp(self):
+        Field.setUp(self)
+        self.base(*BOTH)
+
+    def test_anchor_left_out(self):
+        """What left out an anchor and says distrust is not gone back from, nor passed over."""
+        self.install((0x11, RSA), distrust=True)
+        for _ in range(3):
+            self.refuse()
+        self.assertEqual(self.connect(REFUSED), 8)
+        self.assertEqual(self.connect(host="broker.example.com"), 8)
+        found = self.check(8, 8, "")
+        self.assertIs(found["kept"], None)
+        self.connect()
+        self.check(8, None, "confirmed")
+
+    def test_signer_left_out(self):
+        """The same for a signer that it left out; and that one can sign no more."""
+        self.install(distrust=True, signers=(key(2).point, key(3).point), key=key(2))
+        self.refuse()
+        self.assertEqual(self.connect(), 8)
+        self.check(8, None, "confirmed")
+        self.install(version=9, key=key(2))
+        self.connect()
+        self.install(version=10, distrust=True, signers=(key(2).point, key(4).point), key=key(2))
+        one = key(1)
+        stolen = signed_bundle(*BOTH, version=11, key=one, signers=(one.point, key(5).point))
+        refusal(self, update.UpdateError, "update_unknown_signer", update.install, stolen)
+
+    def test_nothing_left_out(self):
+        """One that says distrust and left nothing out is gone back from as any other."""
+        self.install(*BOTH, distrust=True)
+        self.refuse()
+        self.assertEqual(self.connect(), 1)
+        self.check(1, None, "reverted")
+
+    def test_fewer_rights(self):
+        """An anchor with fewer rights is as good as one that was left out."""
+        self.install((0x12, EC), (0x11, EC), distrust=True)
+        self.refuse()
+        self.assertEqual(self.connect(REFUSED), 8)
+
+    def test_replaced_before_it_is_proved(self):
+        """What replaces it goes back to it, and not to what it distrusts."""
+        self.install((0x11, RSA), distrust=True)
+        self.install(*BOTH, version=9)
+        self.check(9, 9, "", 8)
+        for _ in range(FAILURES):
+            self.assertEqual(self.connect(REFUSED), 9)
+        self.clock.now += PATIENCE
+        self.assertEqual(self.connect(), 8)
+        self.check(8, None, "reverted", 8)
+
+    def test_damaged(self):
+        """If it is damaged, nothing is in force: damage does not bring back what it distrusts."""
+        self.install((0x11, RSA), distrust=True)
+        self.put("roots_slot0.bin", b"")
+        refusal(self, BundleError, "bundle_damaged", Bundle)
+        refusal(self, BundleError, "bundle_damaged", Attempt, ENDPOINT)
+        refusal(self, BundleError, "bundle_damaged", self.install)
+
+
+class TestFlash(_Case):
+    def test_damaged_update(self):
+        """An update that is damaged before it is proved is as if it had never come."""
+        self.install()
+        self.put("roots_slot0.bin", b"damaged")
+        self.assertEqual(Bundle().version, 1)
+        self.assertEqual(self.connect(), 1)
+        self.assertEqual(self.check(1, None, "reverted")["reason"], "bundle_damaged")
+
+    def test_damaged_kept(self):
+        """If the kept one is damaged the update is used all the same; going back is off."""
+        self.install()
+        self.refuse()
+        self.put("roots_field.bin", b"damaged")
+        refusal(self, BundleError, "bundle_damaged", Bundle)
+
+    def test_damaged_kept_slot(self):
+        """The same where the kept one came as an update."""
+        self.install(version=7)
+        self.connect()
+        self.install()
+        self.refuse()
+        self.put("roots_slot0.bin", b"damaged")
+        self.assertEqual(self.connect(), 8)
+        self.check(8, None, "confirmed", 8)
+
+    def test_full(self):
+        """Where nothing can be recorded, connections are made all the same."""
+        self.install()
+
+        def full(path, mode):
+            if "w" in mode:
+                raise OSError(28)
+            return open(path, mode)
+
+        slots.open = full
+        try:
+            self.assertEqual(self.connect(), 8)
+            self.check(8, 8, "")
+        finally:
+            del slots.open
+        self.assertEqual(self.connect(), 8)
+        self.check(8, None, "confirmed")
+
+    def test_few_writes(self):
+        """Once five failures are on flash, failing attempts write no more, but once an hour."""
+        self.install()
+        self.refuse()
+        self.connect(REFUSED)
+        before = self.files()
+        for _ in range(20):
+            self.connect(REFUSED)
+            self.connect(NETWORK)
+        self.assertEqual(self.files(), before)
+
+    def test_state_stays_small(self):
+        """A state takes 70 bytes, which LittleFS keeps in the folder itself."""
+        self.install()
+        self.assertEqual(os.stat(self.folder + "update_state0.bin")[6], 70)
+
+    def test_first_state_fails(self):
+        """If the very first state can not be written there is none, and no update."""
+        before = self.files()
+        for last in (1, 2):
+            left = [last]
+
+            def failing(path, mode, left=left):
+                if "update_state" in path and "w" in mode:
+                    left[0] -= 1
+                    if not left[0]:
+                        open(path, mode).close()
+                        raise OSError(28)
+                return open(path, mode)
+
+            slots.open = failing
+            try:
+                refusal(self, update.UpdateError, "update_full", self.install)
+            finally:
+                del slots.open
+            self.assertEqual(self.files(), before)
+        self.install()
+
+
+if __name__ == "__main__":
+    unittest.main()
