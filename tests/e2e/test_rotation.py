@@ -17,6 +17,7 @@ import pytest
 from _made import trimmed
 from _signed import signed_bundle
 
+from e2e import device_run
 from e2e.device_run import DEVICE, LOOPBACK
 from e2e.doors import Door, Doors
 from interpreters import REPOSITORY, MicroPython
@@ -35,6 +36,8 @@ class Board:
     def __init__(self, micropython: MicroPython, folder: Path, door: Door, kind: str, qos: int):
         self.thing = f"board-{secrets.token_hex(4)}"
         self._micropython = micropython
+        self._door = door
+        self._kind = kind
         self._folder = folder
         self._qos = qos
         self._process: subprocess.Popen[bytes] | None = None
@@ -67,6 +70,19 @@ class Board:
     @property
     def output(self) -> str:
         return (self._folder / "output").read_text()
+
+    def run_job(self, program: str, client_folder: Path, client: str) -> device_run.Report:
+        """The report of another program, with an MQTT client from elsewhere."""
+        certificate, key = self._door.client_certificate(self._kind)
+        job = {
+            "host": self._door.host,
+            "port": self._door.port,
+            "options": {"cert": certificate, "key": key},
+            "client": client.replace(".", "_"),
+            "thing": self.thing,
+        }
+        path = [self._folder, DEVICE / "board", client_folder]
+        return device_run.run_job(self._micropython, program, job, path=path)
 
     def wait_for_output(self, text: str, timeout: float = 30) -> None:
         """Wait until the program has said this."""
@@ -244,6 +260,24 @@ def test_everything_twice_and_a_reset(board: Callable[..., tuple[Board, Door]]) 
         assert statuses.count("SUCCEEDED") == 1 and statuses[-1] == "SUCCEEDED"
         assert set(service.refused(device.thing)) <= {"VersionMismatch", "InvalidStateTransition"}
         assert device.status()["version"] == 2
+
+
+@pytest.mark.parametrize("client", ["umqtt.simple2", "aiomqttc"])
+def test_clients_from_pypi(
+    service: JobsService,
+    board: Callable[..., tuple[Board, Door]],
+    mqtt_client: Callable[[str], Path],
+    client: str,
+) -> None:
+    """It is the same with a client that acknowledges later, and with one of asyncio."""
+    device, door = board("rsa")
+    attach(service, door, "rsa")
+    bundle = bundle_of(("rsa", door.root("rsa")), version=2, host=door.host)
+    service.create(device.thing, "elsewhere", document_of(bundle, 2))
+    report = device.run_job("rotating_elsewhere", mqtt_client(client), client=client)
+    assert report == {"class": "accepted", "statuses": ["IN_PROGRESS", "SUCCEEDED"]}
+    service.wait_for_status(device.thing, "elsewhere", "SUCCEEDED")
+    assert device.status()["version"] == 2
 
 
 def test_a_job_that_is_not_signed_by_us(
