@@ -90,10 +90,13 @@ class Jobs:
             return False
         name = _get(execution, "jobId", str)
         number = _get(execution, "versionNumber", int)
-        if notified:
-            self._later(None)
-        elif name and _fits(name, 64, "_-") and number is not None:
-            self._later((name, number, document.get("version"), text or document.get("bundle")))
+        work = None
+        if not notified:
+            if not name or not _fits(name, 64, "_-") or number is None:
+                return True
+            work = name, number, document.get("version"), text or document.get("bundle")
+        message = execution = document = None  # An installation needs the memory.
+        self._later(work)
         return True
 
     def _forget(self):
