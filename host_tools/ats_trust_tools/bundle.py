@@ -2,7 +2,8 @@
 
 Format: docs/bundle-format.md. Rules: the same anchors, version and build time always give the
 same bytes; every limit that the device library's reader keeps is kept here too, so that no bundle
-leaves the host that a board would refuse.
+leaves the host that a board would refuse. `signed_bundle` adds terms and a signature to the same
+body.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from .errors import ToolError, UsageError
 from .trim import trim
 
 FORMAT = 1
+SIGNED_FORMAT = 2
 MAX_BYTES = 8192
 MAX_ANCHORS = 16
 LEAF_BITS = {"rsa": LEAF_RSA, "ecdsa": LEAF_ECDSA}
@@ -53,27 +55,42 @@ def encode_bundle(anchors: Sequence[Anchor], *, version: int, built_at: datetime
     refuses to believe a clock that shows an earlier time. Raises ToolError when a limit of the
     format is passed.
     """
-    if not 1 <= len(anchors) <= MAX_ANCHORS:
-        raise ToolError(f"a bundle holds 1 to {MAX_ANCHORS} anchors, not {len(anchors)}")
+    entries = [(anchor.use, trim(anchor.certificate)) for anchor in anchors]
+    return bundle_file(encode_body(entries, version=version, built_at=built_at))
+
+
+def encode_body(
+    entries: Sequence[tuple[int, bytes]],
+    *,
+    version: int,
+    built_at: datetime,
+    terms: bytes = b"",
+) -> bytes:
+    """Return the DER of a bundle's body, what its digest and a signature are of.
+
+    entries: the bits of its use and the trimmed certificate of each anchor. terms: DER, of a
+    bundle that is to be signed; without any it is of format 1. Raises ToolError.
+    """
+    if not 1 <= len(entries) <= MAX_ANCHORS:
+        raise ToolError(f"a bundle holds 1 to {MAX_ANCHORS} anchors, not {len(entries)}")
     if not 0 <= version < 1 << 63:
         raise UsageError(f"bundle version {version} is not between 0 and 2**63 - 1")
-    certificates = [trim(anchor.certificate) for anchor in anchors]
-    not_after = max(fields(certificate).not_after for certificate in certificates)
+    not_after = max(fields(certificate).not_after for _, certificate in entries)
     if built_at.astimezone(UTC) >= not_after:
         raise ToolError("every anchor of this bundle would have expired when it was built")
-    body = sequence(
-        integer(FORMAT),
+    return sequence(
+        integer(SIGNED_FORMAT if terms else FORMAT),
         integer(version),
         generalized_time(built_at),
         generalized_time(not_after),
-        sequence(
-            *(
-                sequence(integer(anchor.use), certificate)
-                for anchor, certificate in zip(anchors, certificates, strict=True)
-            )
-        ),
+        sequence(*(sequence(integer(use), certificate) for use, certificate in entries)),
+        terms,
     )
-    encoded = with_digest(body)
+
+
+def bundle_file(body: bytes, signature: bytes = b"") -> bytes:
+    """Return the file of a body: with its digest, and the DER of its signature if it has one."""
+    encoded = with_digest(body, signature)
     if len(encoded) > MAX_BYTES:
         raise ToolError(
             f"the bundle would be {len(encoded)} bytes and boards read at most {MAX_BYTES}; "

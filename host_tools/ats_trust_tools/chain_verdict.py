@@ -16,7 +16,7 @@ import hashlib
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -39,6 +39,7 @@ from .micropython_tls import x509 as mbedtls_x509
 from .micropython_tls.codes import Code, MbedError, raise_code, raise_refusal
 from .printable import printable
 from .roots import Manifest
+from .stamps import stamp
 
 Answer = Literal["accepted", "refused", "unknown"]
 
@@ -110,11 +111,6 @@ def clock_floor(bundle: Bundle, at: datetime) -> str:
     except TrustError as error:
         return f"a board with this bundle refuses such a clock ({error.detail})"
     return ""
-
-
-def stamp(at: datetime) -> str:
-    """Return a moment as the library writes it: "YYYYMMDDHHMMSS", UTC."""
-    return at.astimezone(UTC).strftime("%Y%m%d%H%M%S")
 
 
 def verifier_objects(

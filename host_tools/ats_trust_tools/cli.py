@@ -25,6 +25,8 @@ from .printable import printable
 COMMANDS = {
     "roots": ("ats_trust_tools.commands.roots", "list, check and explain the shipped roots"),
     "bundle": ("ats_trust_tools.commands.bundle", "choose and trim trust anchors for a board"),
+    "keygen": ("ats_trust_tools.commands.keygen", "make a key that signs bundles"),
+    "sign": ("ats_trust_tools.commands.sign", "sign a bundle, for an update over the air"),
     "inspect": (
         "ats_trust_tools.commands.inspect",
         "explain a bundle, device file or certificate",
@@ -50,6 +52,8 @@ examples:
   ats-trust bundle --board RPI_PICO_W -o roots.bin
   ats-trust device create --endpoint PREFIX-ats.iot.REGION.amazonaws.com --client-id NAME \\
       --cert certificate.pem.crt --key private.pem.key -o device.bin
+  ats-trust sign roots.bin --key signing.key.pem --other-key offline.pub.pem \\
+      --endpoint PREFIX-ats.iot.REGION.amazonaws.com -o signed.bin
   ats-trust inspect roots.bin
   ats-trust roots show amazon-root-ca-1
 

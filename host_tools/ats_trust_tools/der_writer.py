@@ -49,9 +49,17 @@ def bit_string(value: bytes) -> bytes:
     return element(der_tags.BIT_STRING, b"\0", value)
 
 
-def with_digest(body: bytes) -> bytes:
-    """Return the frame of bundles and device blobs: SEQUENCE { body, SHA-256 of the body }."""
-    return sequence(body, octet_string(hashlib.sha256(body).digest()))
+def boolean(value: bool) -> bytes:
+    """Return a BOOLEAN."""
+    return element(der_tags.BOOLEAN, b"\xff" if value else b"\0")
+
+
+def with_digest(body: bytes, *more: bytes) -> bytes:
+    """Return the frame of bundles and device blobs: SEQUENCE { body, SHA-256 of the body, ... }.
+
+    more: elements that follow, as the signature of a bundle.
+    """
+    return sequence(body, octet_string(hashlib.sha256(body).digest()), *more)
 
 
 def generalized_time(moment: datetime) -> bytes:

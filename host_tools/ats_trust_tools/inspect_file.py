@@ -12,9 +12,10 @@ from cryptography import x509
 
 from ats_trust import bundle as board_bundle
 from ats_trust import der
+from ats_trust.signed import SignedBundle, key_id
 
 from . import der_tags
-from .bundle import LEAF_BITS, ROLE_BITS
+from .bundle import FORMAT, LEAF_BITS, ROLE_BITS, SIGNED_FORMAT
 from .certificate import fields, key_name, load, signed_by
 from .certificate_files import certificates_in
 from .describe import certificate_facts
@@ -29,6 +30,8 @@ from .passphrase import Passphrase
 from .pem import blocks, looks_like_pem
 from .plan import EXPIRES_SOON
 from .roots import Manifest
+from .signed_bundle import refusal
+from .stamps import stamp
 
 
 def explain(path: Path, manifest: Manifest, now: datetime) -> dict[str, Any]:
@@ -98,15 +101,46 @@ def explain_bundle(path: Path, manifest: Manifest, now: datetime) -> dict[str, A
                     f"({', '.join(sorted(expected.leaf | expected.roles))})"
                 )
         warnings += _expiry(name, facts, EXPIRES_SOON)
+    update = _update(path, now) if found.signed else None
+    if update:
+        warnings += _update_warnings(update)
     return {
         "kind": "bundle",
+        "format": SIGNED_FORMAT if update else FORMAT,
         "version": found.version,
         "built_at": _iso(found.built_at),
         "not_after": _iso(found.not_after),
         "bytes": path.stat().st_size,
+        "update": update,
         "anchors": anchors,
         "warnings": warnings,
     }
+
+
+def _update(path: Path, now: datetime) -> dict[str, Any]:
+    """What a signed bundle says beside its anchors, and whether its signature holds."""
+    found = SignedBundle(str(path))
+    return {
+        "signer": found.signer.hex(),
+        "signers": [key_id(point).hex() for point in found.signers],
+        "refused": refusal(found),
+        "expires": _iso(found.expires),
+        "expired": stamp(now) > found.expires,
+        "endpoints": found.endpoints,
+        "distrust": found.distrust,
+    }
+
+
+def _update_warnings(update: dict[str, Any]) -> list[str]:
+    found = []
+    if update["refused"]:
+        found.append(update["refused"])
+    if update["expired"]:
+        found.append(
+            f"it expired as an update on {update['expires'][:10]}: boards that have it keep it, "
+            "no other one installs it any more"
+        )
+    return found
 
 
 def explain_device(

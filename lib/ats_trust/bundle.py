@@ -76,15 +76,15 @@ def name_keys(data):
 class Bundle:
     """A bundle on flash that was whole when it was opened.
 
-    path: str; None at first for the one in force. version: int, rises from bundle to bundle.
-    built_at, not_after: "YYYYMMDDHHMMSS".
+    path: str; None at first for the one in force, for this host if one is named. version: int,
+    rises from bundle to bundle. built_at, not_after: "YYYYMMDDHHMMSS".
     uses: bytes, one for each anchor: its roles and the leaf key types that it can authenticate.
     signed: bool, it is of the format that names signers and bears a signature, which nobody checks
     here: `update` does so before a bundle is installed.
     Raises BundleError("bundle_missing") or BundleError("bundle_damaged").
     """
 
-    def __init__(self, path=None):
+    def __init__(self, path=None, host=None):
         self.signed = False
         if not path:
             base = by_cable()
@@ -92,7 +92,7 @@ class Bundle:
             if library_file("update_state1.bin") or library_file("update_state0.bin"):
                 from .slots import State
 
-                path = State(base).in_force()
+                path = State(base).in_force(host)
         self.path = path
         self.uses = bytes([use for use, _ in self._read()])
 

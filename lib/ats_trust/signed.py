@@ -8,6 +8,7 @@ import hashlib
 
 from .bundle import Bundle
 from .der import const, expect, fail, moment, octets, only
+from .endpoint import oddity
 
 _BOOLEAN = const(0x01)
 _OCTET_STRING = const(0x04)
@@ -57,6 +58,8 @@ class SignedBundle(Bundle):
         names, start = _list(data, start, stop, _UTF8_STRING)
         if start != stop or not 0 < len(set(names)) == len(names) <= MAX_ENDPOINTS:
             fail("endpoints")
+        if any(oddity(name) for name in names):  # Also what is no UTF-8.
+            fail("an endpoint that is no host name")
         self.endpoints = [name.decode() for name in names]
 
     def leaves_out(self, old):

@@ -86,11 +86,19 @@ class State:
         """Return the path of a slot's bundle; that of the base for SLOTS."""
         return self.folder + "roots_slot%d.bin" % number if number < SLOTS else self.base[2]
 
-    def in_force(self):
-        """Return the path of the bundle in force for all endpoints that a pending one lists."""
-        if self.pending < SLOTS and (self.final or readable(self.slot(self.pending))):
-            return self.slot(self.pending)
-        return self.slot(self.kept)
+    def in_force(self, host=None):
+        """Return the path of the bundle in force.
+
+        While an update is being proved it is that one; for a host that it does not list the kept.
+        """
+        number = self.pending
+        if number < SLOTS and not self.final:
+            try:
+                if host not in [None] + SignedBundle(self.slot(number)).endpoints:
+                    number = SLOTS
+            except BundleError:
+                number = SLOTS  # As if it had never come: it did not even prove that it is whole.
+        return self.slot(self.kept if number == SLOTS else number)
 
     def propose(self, number, version, final):
         """Make the bundle in this slot the pending one."""
@@ -244,6 +252,20 @@ class Attempt:
         elif self._counted:
             state.failures[at] -= 1
             state.save()
+
+
+def renewed(context):
+    """Return a TrustedContext like this one, for one connection, with the bundle to use now."""
+    attempt = Attempt(context._host)
+    made = type(context)(
+        context._host,
+        bundle=attempt.path,
+        pins=context._pins,
+        port=context._port,
+        credentials=context._credentials,
+    )
+    made._attempt = attempt
+    return made
 
 
 def readable(path):

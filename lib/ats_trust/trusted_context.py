@@ -24,8 +24,6 @@ try:
 except ImportError:
     raise ConfigError("no_verification", "this firmware has no module tls")
 
-_UPDATES = "ats_trust.slots"  # Imported by whatever finds, or installs, a signed update.
-
 
 class TrustedContext:
     """Makes TLS connections to one endpoint, and to no other server.
@@ -47,12 +45,8 @@ class TrustedContext:
     ):
         self._host, kind, usual, self._roles = parse(host)
         self._port = port or usual
-        self._bundle = Bundle(bundle)
+        self._bundle = Bundle(bundle, self._host)
         self._follows = not bundle  # Each connection takes the bundle that is then in force.
-        if self._follows and _UPDATES in sys.modules:
-            from .slots import Attempt
-
-            self._bundle = Bundle(Attempt(self._host).path)
         if not self._bundle.leaf_types(self._roles):
             raise BundleError("bundle_useless", "no root in it answers for " + kind)
         if cert or key:
@@ -110,8 +104,11 @@ class TrustedContext:
                     "this context is for %s, not %s" % (self._host, server_hostname),
                 )
             context = self
-            if self._follows and _UPDATES in sys.modules:
-                context = self._renewed()
+            # Imported by whatever finds, or installs, a signed update.
+            if self._follows and "ats_trust.slots" in sys.modules:
+                from .slots import renewed
+
+                context = renewed(self)
             preflight.check_clock(context._bundle)
             if not hasattr(sock, "readinto"):
                 sock = tls.SocketStream(sock)  # CPython: the host tools' stand-in has it.
@@ -127,21 +124,6 @@ class TrustedContext:
             if attempt:
                 attempt.end(error)
             raise error
-
-    def _renewed(self):
-        """Return a context like this one, for one connection, with the bundle to use now."""
-        from .slots import Attempt
-
-        attempt = Attempt(self._host)
-        made = TrustedContext(
-            self._host,
-            bundle=attempt.path,
-            pins=self._pins,
-            port=self._port,
-            credentials=self._credentials,
-        )
-        made._attempt = attempt
-        return made
 
     # For TrustedStream, which is the other half of this:
 

@@ -16,25 +16,16 @@ from .. import output
 from ..boards import Board, load_board, refusal
 from ..chain_file import host_of, read_chain
 from ..chain_report import chain_report
-from ..chain_verdict import LEAF_NAMES, clock_floor
+from ..chain_verdict import clock_floor
 from ..errors import ToolError, UsageError
 from ..files import read_bounded
-from ..live_chain import NoChain, Reason, fetch
 from ..micropython_handshake import shake
 from ..roots import Manifest, load_manifest
+from ..server_reports import live_reports, together
 
 _STATUS = {"accepted": 0, "refused": 1, "unknown": 2}
 _WORDS = {"accepted": "ACCEPTED", "refused": "REFUSED", "unknown": "COULD NOT TELL"}
 _SUFFIXES = (".pem", ".crt", ".cer", ".der")
-# What a server's answer, or the lack of one, means for the verdict, as the board's code and what
-# it says; any other reason tells nothing about the server.
-_REFUSED = {
-    Reason.NO_SUCH_LEAF: "no_shared_suite",
-    Reason.TLS13_ONLY: "no_common_version",
-    Reason.NOT_TLS: "not_tls",
-    Reason.MALFORMED: "protocol_error",
-    Reason.OVERSIZED: "chain_too_long",
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -130,15 +121,7 @@ def _live(
         raise UsageError("--host is for a file; a HOST is the name that is asked for")
     host = _endpoint(args.target, "HOST")
     port = args.port or host.port
-    offered = [LEAF_NAMES[leaf] for leaf in bundle.leaf_types(host.roles)]
-    reports: list[dict[str, Any]] = []
-    for kind in ("rsa", "ecdsa"):
-        try:
-            chain = fetch(host.host, port, args.address, kind)
-            reports.append(chain_report(chain, bundle, host, at, manifest, board))
-        except NoChain as error:
-            reports.append(_without_chain(kind, _REFUSED.get(error.reason, ""), str(error)))
-        reports[-1] |= {"leaf_key": kind, "offered": kind in offered}
+    reports = live_reports(bundle, host, port, args.address, at, manifest, board)
     warnings = []
     handshake = None
     if args.at:
@@ -149,36 +132,10 @@ def _live(
         handshake = shake(host.host, port, args.address, content)
         if handshake.note:
             warnings.append(f"handshake by MicroPython: {handshake.note}")
-    answer = _together(
-        [one for one in reports if one["offered"]], handshake.outcome if handshake else "accepted"
-    )
+    answer = together(reports, handshake.outcome if handshake else "accepted")
     found = _found(host.host, at, answer, reports, warnings)
     found["handshake"] = vars(handshake) if handshake else None
     return found
-
-
-def _together(offered: list[dict[str, Any]], handshake: str) -> str:
-    """The one answer: accepted are all chains that the board could be shown, and there is one."""
-    answers = {one["answer"] for one in offered} - {"absent"} | {handshake}
-    if "refused" in answers or all(one["answer"] == "absent" for one in offered):
-        return "refused"
-    return "accepted" if answers == {"accepted"} else "unknown"
-
-
-def _without_chain(kind: str, code: str, why: str) -> dict[str, Any]:
-    """What stands in a report's place where there is no chain.
-
-    code: of the board's refusal, "" where it is not the server's fault.
-    """
-    answer = "absent" if code == "no_shared_suite" else "refused" if code else "unknown"
-    return {
-        "leaf_key": kind,
-        "answer": answer,
-        "error": "PeerRejected" if code else "",
-        "code": code,
-        "detail": why,
-        "remedy": TrustError(code).remedy if code else "",
-    }
 
 
 def _found(

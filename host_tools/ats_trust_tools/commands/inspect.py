@@ -25,14 +25,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def show(args: argparse.Namespace, found: dict[str, Any]) -> int:
-    """Show what was found in args.file, with its warnings; return the exit status."""
+    """Show what was found in args.file, with its warnings; return the exit status.
+
+    1 for an update whose signature does not hold: everything is shown, and nothing believed.
+    """
     for warning in found["warnings"]:
         output.warn(warning)
     if args.json:
         output.print_json(found)
     else:
         _show(args.file, found)
-    return 0
+    return 1 if found["kind"] == "bundle" and (found["update"] or {}).get("refused") else 0
 
 
 def _show(path: Path, found: dict[str, Any]) -> None:
@@ -49,9 +52,13 @@ def _show(path: Path, found: dict[str, Any]) -> None:
 def _show_bundle(path: Path, found: dict[str, Any]) -> None:
     output.print_fields(
         f"{path}: a bundle of trust anchors, whole (SHA-256)",
-        as_fields({key: found[key] for key in ("version", "built_at", "not_after", "bytes")}),
+        as_fields(
+            {key: found[key] for key in ("format", "version", "built_at", "not_after", "bytes")}
+        ),
     )
     output.print_line()
+    if found["update"]:
+        _show_update(found["update"])
     output.print_table(
         "Anchors in order of preference",
         ("", "anchor", "key", "servers", "role", "bytes#", "heap#", "days#"),
@@ -69,6 +76,19 @@ def _show_bundle(path: Path, found: dict[str, Any]) -> None:
             for number, anchor in enumerate(found["anchors"], 1)
         ],
     )
+
+
+def _show_update(update: dict[str, Any]) -> None:
+    past = ": past, it is installed no more" if update["expired"] else ", as an update"
+    fields = [
+        ("signed by", f"{update['signer']}: {update['refused'] or 'the signature holds'}"),
+        ("next one by", " or ".join(update["signers"])),
+        ("expires", update["expires"] + past),
+        ("proved at", ", ".join(update["endpoints"])),
+        ("distrust", "of all that it leaves out" if update["distrust"] else "no"),
+    ]
+    output.print_fields("Signed, to be installed over the air", fields)
+    output.print_line()
 
 
 def _show_device(path: Path, found: dict[str, Any]) -> None:
