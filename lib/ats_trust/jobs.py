@@ -84,7 +84,7 @@ class Jobs:
             return True  # Nobody can read it. RuntimeError: brackets in brackets in brackets.
         execution = message.get("execution") if job else None
         if not execution:
-            return message.get("clientToken") == _TOKEN
+            return notified or message.get("clientToken") == _TOKEN
         document = _get(execution, "jobDocument", dict)
         if not document or document.get("operation") != _OPERATION:
             return False

@@ -187,14 +187,16 @@ class TestNotify(Case):
             self.assertEqual(self.told(), [("start-next", {})])
         self.assertIsNone(update.status()["pending"])
 
+    def test_none(self):
+        """Where no job is left, there is nothing to do, and nothing for the program."""
+        for payload in (message(), message(execution={}), message(execution=None)):
+            self.assertIs(self.jobs.handle(_NOTIFY, payload), True)
+        self.assertEqual(self.told(), [])
+
     def test_others(self):
-        """Where no job is left, or the next one is of another kind, nothing is published."""
-        for payload in (
-            message(),
-            message(execution={}),
-            message(execution=execution({"operation": "reboot"}, status="QUEUED")),
-            message(execution=execution("s3://bucket/document", status="QUEUED")),
-        ):
+        """Where the next one is of another kind, nothing is published; it is the program's."""
+        for about in ({"operation": "reboot"}, {}, "s3://bucket/document"):
+            payload = message(execution=execution(about, status="QUEUED"))
             self.assertIs(self.jobs.handle(_NOTIFY, payload), False)
         self.assertEqual(self.told(), [])
 

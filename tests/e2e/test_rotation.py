@@ -10,21 +10,23 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from _made import trimmed
-from _signed import signed_bundle
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from ats_trust_tools.bundle import Anchor
+from ats_trust_tools.signed_bundle import Terms, sign_bundle
+from ats_trust_tools.signing_key import point_of
+from ats_trust_tools.trim import trim
 from e2e import device_run
 from e2e.device_run import DEVICE, LOOPBACK
 from e2e.doors import Door, Doors
 from interpreters import REPOSITORY, MicroPython
 from jobs_service import JobsService, Report
 
-_LEAVES = {"rsa": 0x01, "ecdsa": 0x02}
-_AT_ATS = 0x10
 # Who answers under the endpoint's name after a move: for a board that knows the old root alone, an
 # impostor. One has another root's name, one the old root's name and another key.
 _MOVED = {"unknown": "unknown-ca", "same-names": "same-name-other-key"}
@@ -117,17 +119,30 @@ class Board:
         assert ended is None, self.output
 
 
-def bundle_of(*anchors: tuple[str, bytes], version: int, host: str) -> bytes:
-    """A signed bundle; anchors: kind of the leaves and root certificate."""
+def bundle_of(
+    *anchors: tuple[str, bytes], version: int, host: str, key: str = "online", other: str = ""
+) -> bytes:
+    """A bundle as `ats-trust sign` makes it; anchors: kind of the leaves and root certificate.
+
+    key, other: the two keys that it names, the first of which signs it; see `signing_key`.
+    """
     now = datetime.now(UTC)
-    return signed_bundle(
-        *((_LEAVES[kind] | _AT_ATS, trimmed(root)) for kind, root in anchors),
+    pair = signing_key(key), signing_key(other or "offline")
+    found = [Anchor(root, frozenset({kind}), frozenset({"ats"})) for kind, root in anchors]
+    first, second = (point_of(one.public_key()) for one in pair)
+    return sign_bundle(
+        [(each.use, trim(each.certificate)) for each in found],
         version=version,
-        built=f"{now - timedelta(hours=1):%Y%m%d%H%M%S}",
-        end="20371231235959",
-        expires=f"{now + timedelta(days=30):%Y%m%d%H%M%S}",
-        endpoints=(host,),
+        built_at=now - timedelta(hours=1),
+        terms=Terms(now + timedelta(days=30), False, (first, second), (host,)),
+        key=pair[0],
     )
+
+
+@cache
+def signing_key(name: str) -> ec.EllipticCurvePrivateKey:
+    """One of the owner's keys, made anew in each run of the tests."""
+    return ec.generate_private_key(ec.SECP256R1())
 
 
 def document_of(bundle: bytes, version: int) -> dict[str, Any]:
@@ -174,7 +189,8 @@ def test_the_server_moves_to_a_new_root(
     authority: str,
 ) -> None:
     """A board gets the new root beside the old one, the server moves, the board follows, and the
-    old root goes: two jobs, each proved by a connection before it has succeeded."""
+    old root goes, with the online key: the offline key replaces it. Each of the jobs is proved by
+    a connection before it has succeeded."""
     device, old = board(kind)
     new = doors.open(kind, mqtt=True, mutual_tls=True, impostor=_MOVED[authority])
     attach(service, old, kind)
@@ -194,9 +210,13 @@ def test_the_server_moves_to_a_new_root(
     device.leads_to(new)
     with device:
         service.wait_for_start(device.thing, new.port)
-        alone = bundle_of(roots[1], version=3, host=old.host)
+        alone = bundle_of(roots[1], version=3, host=old.host, key="offline", other="next")
         service.create(device.thing, "drop-the-old", document_of(alone, 3))
         service.wait_for_status(device.thing, "drop-the-old", "SUCCEEDED")
+        dropped = bundle_of(roots[0], version=4, host=old.host)
+        service.create(device.thing, "by-the-dropped-key", document_of(dropped, 4))
+        failed = service.wait_for_status(device.thing, "by-the-dropped-key", "FAILED")
+        assert failed.details["code"] == "update_unknown_signer"
     found = device.status()
     assert (found["version"], found["pending"], found["last"]) == (3, None, "confirmed")
     assert service.refused(device.thing) == []
@@ -297,3 +317,10 @@ def test_a_job_that_is_not_signed_by_us(
     assert failed.details["code"] == "update_bad_signature"
     assert "for the program:" in device.output
     assert device.status()["version"] == 1
+
+
+def test_the_documentation_has_this_program() -> None:
+    """The program that runs here is the one that a user reads, word for word."""
+    program = (DEVICE / "rotation.py").read_text().split("documentation\n", 1)[1].strip()
+    pages = (REPOSITORY / "docs").glob("rotation*.md")
+    assert any(f"```python\n{program}\n```" in page.read_text() for page in pages)
