@@ -5,10 +5,10 @@ PYTHON_IN_VENV := .venv/bin/python
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types venv micropython openssl firmware lock manifest dist refusals judge sizes bench bench-fleet soak clean
+.PHONY: help demo test check format lint types venv micropython openssl firmware lock manifest dist refusals judge sizes bench bench-signatures bench-fleet soak clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: venv micropython ## a MicroPython program authenticates an emulated AWS IoT Core and refuses impostors
 	PYTHONPATH=tests $(PYTHON_IN_VENV) scripts/demo.py
@@ -66,6 +66,9 @@ sizes: venv ## bytes of the device library on flash and in memory
 
 bench: venv micropython firmware ## measure on the emulated board, write docs/benchmarks.md and its chart
 	PYTHONPATH=tests:tests/boards:scripts $(PYTHON_IN_VENV) benchmarks/bench.py
+
+bench-signatures: venv firmware ## on the emulated board: RSA-3072 or P-256 to sign a bundle
+	PYTHONPATH=tests:tests/boards:scripts $(PYTHON_IN_VENV) benchmarks/signature_costs.py
 
 bench-fleet: venv ## devices a second of `device fleet`, beside a loop that writes nothing
 	PYTHONPATH=host_tools:lib $(PYTHON_IN_VENV) benchmarks/fleet_rate.py

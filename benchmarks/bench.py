@@ -20,6 +20,7 @@ from typing import Any
 import board_report
 import emulator_parts
 import firmware
+import signature_costs
 import sizes
 from connection_costs import (
     CHAINS,
@@ -56,6 +57,7 @@ class _Bench:
         self._steps = itertools.count(1)
         # All ways, one of them frozen as well, for each chain; and before them the preparations.
         self._total = 2 + len(CHAINS) * (len(WAYS) + 1) * (len(STEPS) + 1)
+        self._total += len(signature_costs.WAYS)
         self._lock = threading.Lock()
 
     def measure(self) -> dict[str, Any]:
@@ -81,6 +83,7 @@ class _Bench:
             doors = {one: stack.enter_context(Emulator(chain=one, mqtt=False)) for one in CHAINS}
             files = {one: roots(door, one) for one, door in doors.items()}
             pool = stack.enter_context(ThreadPoolExecutor(os.cpu_count() or 1))
+            checks = {way: pool.submit(self._signature, way) for way in signature_costs.WAYS}
             jobs = {
                 (chain, name): pool.submit(
                     self._way, doors[chain], files[chain], chain, name, way, image
@@ -90,6 +93,7 @@ class _Bench:
                 for name, way, image in sorted(ways, key=lambda one: not one[1].thorough)
             }
             try:
+                figures["signatures"] = {way: job.result() for way, job in checks.items()}
                 for chain in CHAINS:
                     figures[chain] = {name: jobs[chain, name].result() for name, _, _ in ways}
             except BaseException:
@@ -121,6 +125,15 @@ class _Bench:
             speed = board.cycles / (time.monotonic() - began) / 1e6
         self._tell(f"{chain}, {name}: done, at {speed:.0f} million emulated cycles a second")
         return found
+
+    def _signature(self, way: str) -> dict[str, Any]:
+        """Measure the check of one kind of signature, on a board that is prepared."""
+        place = self._folder / f"signature-{way}"
+        place.mkdir()
+        shutil.copy(self._kept(self._stock) / "flash.bin", place)
+        self._tell(f"signatures, {signature_costs.WAYS[way]}")
+        with EmulatedBoard(place, image=self._stock) as board:
+            return signature_costs.costs(board, way, place)
 
     def _flash(self) -> dict[str, int]:
         self._tell("flash")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from statistics import fmean
 from typing import Any
 
+import signature_costs
 from bar_chart import Panel, Series, svg
 from connection_costs import CHAINS, JUDGE, RESOLUTION, STEADY, TIME_SEEDS
 
@@ -64,6 +65,7 @@ def document(figures: Figures) -> str:
         parts.append(f"## {chain.upper()} chain\n\n{_chain_table(figures[chain])}")
     parts.append(f"## Modules\n\n{_MODULES}\n\n{_module_table(figures)}")
     parts.append(f"## Flash\n\n{_FLASH}\n\n{_flash_table(figures['flash'])}")
+    parts.append(f"## Signatures\n\n{_SIGNATURES}\n\n{_signature_table(figures['signatures'])}")
     parts.append(_NOTES)
     return "\n\n".join(parts) + "\n"
 
@@ -157,6 +159,11 @@ def _flash_table(flash: dict[str, int]) -> str:
     return _table(["", "blocks"], [[text, str(flash[name])] for name, text in names.items()])
 
 
+def _signature_table(found: dict[str, Figures]) -> str:
+    lines = [[words, *numbers] for words, numbers in signature_costs.rows(found)]
+    return _table(["", *signature_costs.WAYS.values()], lines)
+
+
 def _core(figures: Figures) -> set[str]:
     """The modules that a connection imports, before it or in the handshake."""
     return {*figures["core"], *map(_short, figures["modules"])}
@@ -225,6 +232,14 @@ strings. Empty: a connection does not import it."""
 _FLASH = """\
 Blocks of 4 KiB on an empty board's LittleFS, as its `statvfs` counts them: four are for the folder
 `/lib/ats_trust`. Frozen, the code is part of the firmware."""
+
+_SIGNATURES = """\
+What checks the signature of a bundle (`make bench-signatures` measures this alone). ECDSA is what
+bundles have (`docs/decisions/0012-updates-are-signed-with-ecdsa-p-256.md`); the other two are for
+comparison, PSS with a check of its own (`tests/boards/on_board/pss.py`). The wrong ones are of
+every kind: another message, another key, numbers at and beyond the limits, 8 KB of signature, and
+for ECDSA factors that make the check do an addition at every step. The less memory is free, the
+more often garbage is collected; that takes longest when all of the heap is in use, as here."""
 
 _NOTES = """\
 ## How it is measured

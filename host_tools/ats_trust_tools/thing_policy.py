@@ -47,6 +47,11 @@ def usual_topics(thing: str) -> list[str]:
     return [f"{thing}/#"]
 
 
+def job_topics(thing: str) -> list[str]:
+    """Return the topics by which a thing takes AWS IoT Jobs, its own and no other's."""
+    return [f"$aws/things/{thing}/jobs/#"]
+
+
 def thing_policy(arn: str, client_id: str, topics: Sequence[str]) -> dict[str, Any]:
     """Return the policy document.
 

@@ -76,15 +76,16 @@ def name_keys(data):
 class Bundle:
     """A bundle on flash that was whole when it was opened.
 
-    path: str; None at first for the one in force, for this host if one is named. version: int,
-    rises from bundle to bundle. built_at, not_after: "YYYYMMDDHHMMSS".
+    path: str; None at first for the one in force, for this host if one is named. mark: bytes, with
+    which its digest begins, if that is known. version: int, rises from bundle to bundle.
+    built_at, not_after: "YYYYMMDDHHMMSS".
     uses: bytes, one for each anchor: its roles and the leaf key types that it can authenticate.
     signed: bool, it is of the format that names signers and bears a signature, which nobody checks
     here: `update` does so before a bundle is installed.
     Raises BundleError("bundle_missing") or BundleError("bundle_damaged").
     """
 
-    def __init__(self, path=None, host=None):
+    def __init__(self, path=None, host=None, mark=None):
         self.signed = False
         if not path:
             base = by_cable()
@@ -92,8 +93,9 @@ class Bundle:
             if library_file("update_state1.bin") or library_file("update_state0.bin"):
                 from .slots import State
 
-                path = State(base).in_force(host)
+                path, _, mark = State(base).in_force(host)
         self.path = path
+        self._mark = mark
         self.uses = bytes([use for use, _ in self._read()])
 
     def leaf_types(self, roles):
@@ -150,8 +152,9 @@ class Bundle:
         except OSError as error:
             path = self.path or "ats_trust/roots.bin in sys.path"
             raise BundleError("bundle_missing", "%s (OSError %s)" % (path, error.args[0]))
-        # One buffer for all, since garbage would lie between what a handshake allocates.
-        buffer = bytearray(512)
+        # One buffer for all, since garbage would lie between what a handshake allocates. The
+        # largest of AWS's anchors has 693 bytes; for a larger one of your own it has to grow.
+        buffer = bytearray(704)
         digest = None
 
         def take(start, count):
@@ -219,6 +222,8 @@ class Bundle:
             digest = None
             if file.tell() != stop or element() != b"\x04\x20" + expected:
                 fail("SHA-256 differs")
+            if self._mark and expected[:8] != self._mark:
+                fail("not the one that was installed")
             if signed:
                 self._note(element(), expected)
             if file.tell() != size:

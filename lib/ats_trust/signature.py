@@ -11,7 +11,8 @@ def check(key, algorithm, digest, signature):
     """Return whether `signature` is that of `key` over `digest`; None for what is not done here.
 
     key: as x509.Certificate.key gives it. algorithm: str, only "rsa-sha256" and, for secp256r1,
-    "ecdsa-sha256" are done: MicroPython has no other hash. digest: 32 bytes. signature: bytes.
+    "ecdsa-sha256" are done: MicroPython has no other hash. digest: of any other length than 32
+    bytes it is nobody's. signature: bytes.
     """
     if algorithm == "rsa-sha256" and key[0] == "rsa":
         return _rsa(key[1], key[2], digest, signature)
@@ -28,7 +29,7 @@ def _rsa(n, e, digest, signature):
     padding = size - 54  # Octets: 2 before it, 1 after it, 19 that name the hash, the digest.
     value = _number(signature)
     # The signature is as long as the modulus, and the number is below it.
-    if padding < 8 or value >= n or n >> 8 * size or not n >> 8 * size - 8:
+    if padding < 8 or value >= n or n >> 8 * size or not n >> 8 * size - 8 or len(digest) != 32:
         return False
     name = b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"
     expected = b"\x00\x01" + b"\xff" * padding + b"\x00" + name + digest
@@ -54,7 +55,9 @@ def _ecdsa(point, digest, signature):
     start, stop = only(signature, 0, len(signature))
     r, start = integer(signature, start, stop)
     s, start = integer(signature, start, stop)
-    if start != stop or not 0 < r < n or not 0 < s < n or len(point) != 65 or point[0] != 4:
+    if start != stop or not 0 < r < n or not 0 < s < n or len(digest) != 32:
+        return False
+    if len(point) != 65 or point[0] != 4:
         return False
     x = _number(point[1:33])
     y = _number(point[33:])

@@ -32,8 +32,8 @@ class SignedBundle(Bundle):
     Raises BundleError as Bundle does; "bundle_damaged" also for one without signers.
     """
 
-    def __init__(self, path):
-        super().__init__(path)
+    def __init__(self, *path):
+        super().__init__(*path)
         if not self.signed:
             raise self._damaged("not signed")
 
@@ -53,7 +53,9 @@ class SignedBundle(Bundle):
             fail("boolean")
         self.distrust = flag != b"\x00"
         self.signers, start = _list(data, start, stop, _OCTET_STRING)
-        if [len(point) for point in self.signers] != [_POINT, _POINT]:
+        if [len(point) for point in self.signers] != [_POINT, _POINT] or len(
+            set(self.signers)
+        ) < 2:
             fail("signers")
         names, start = _list(data, start, stop, _UTF8_STRING)
         if start != stop or not 0 < len(set(names)) == len(names) <= MAX_ENDPOINTS:

@@ -3,7 +3,8 @@
 docs/rotation.md has the states and events as a table, with the argument why none of them leaves a
 board without a bundle that once worked. Rules kept here:
 - The state is in two small files. Each write goes to the one that does not count, so one that
-  is cut off leaves the other. A bundle that the state names is never written to.
+  is cut off leaves the other. A bundle that the state names is never written to, and it names
+  their contents, too: after whatever fault, no other file in their place is believed.
 - An attempt is counted before it is made, so that a crash counts too; a fault of the network
   takes it back. Nothing here decides whether a server is authenticated.
 - What can not be recorded changes no verdict: the state stays as it was.
@@ -27,12 +28,43 @@ REVERTED = const(2)
 # not before so many seconds, and only when the kept bundle then authenticates that endpoint.
 FAILURES = const(5)
 PATIENCE = const(3600)
-# Format, generation, version, kept, pending, final, proved, outcome; failures and the time of the
-# first of them by endpoint; the reason. Then 8 bytes of the SHA-256 of all that.
-_FORMAT = ">BIQBBBBB4B4I24s"
-_SIZE = const(70)
+# Format, generation, version, kept, pending, final, proved, outcome; both marks;
+# failures, and when the first was, by endpoint; the reason. Then 8 bytes of the SHA-256 of that.
+_FORMAT = ">BIQBBBBB8s8s4B4I24s"
+_SIZE = const(86)
 # The state without updates: what follows the generation.
-_NONE = (0, SLOTS, SLOTS) + (0,) * 11 + (b"",)
+_NONE = (0, SLOTS, SLOTS, 0, 0, 0, b"", b"") + (0,) * 8 + (b"",)
+
+
+class _Lock:
+    """In place of a lock of `_thread`, on ports that have none."""
+
+    _taken = False
+
+    def acquire(self, wait=True):
+        taken = self._taken
+        self._taken = True
+        return not taken
+
+    def release(self):
+        self._taken = False
+
+    def __enter__(self):
+        self.acquire()
+
+    def __exit__(self, *_):
+        self.release()
+
+
+try:
+    from _thread import allocate_lock
+except ImportError:
+    allocate_lock = _Lock
+
+# Held while the state is read, changed and written.
+lock = allocate_lock()
+# The slot that an update is being written to: it is not swept.
+being_written = None
 
 
 class State:
@@ -41,11 +73,11 @@ class State:
     base: (signed, version, path) of the bundle that came by cable. folder: str, where the files
     are, with its "/". generation: int, of this state, 0 where there is none.
     kept: slot of the bundle that is proved, SLOTS is the base. pending: slot of the update that
-    is being proved, SLOTS is none. final: bool, the kept one is not gone back to.
-    proved: bits of the pending bundle's endpoints. failures, since: for each of them, how many and
-    when (time.time) the first was, or the last attempt to go back. version: int, the highest that
-    ever was installed. outcome: 0, CONFIRMED or REVERTED, of the last update; reason: str, code of
-    the last failure.
+    is being proved, SLOTS is none. marks: of both, the first 8 bytes of their digests.
+    final: bool, the kept one is not gone back to. proved: bits of the pending bundle's endpoints.
+    failures, since: for each of them, how many and when (time.time) the first was, or the last
+    attempt to go back. version: int, the highest that ever was installed. outcome: 0, CONFIRMED or
+    REVERTED, of the last update; reason: str, code of the last failure.
     Raises BundleError("bundle_damaged").
     """
 
@@ -72,9 +104,10 @@ class State:
         self.generation, self.version, self.kept, self.pending, final = best[:5]
         self.final = bool(final)
         self.proved, self.outcome = best[5:7]
-        self.failures = list(best[7:11])
-        self.since = list(best[11:15])
-        self.reason = best[15].rstrip(b"\0").decode()
+        self.marks = best[7:9]
+        self.failures = list(best[9:13])
+        self.since = list(best[13:17])
+        self.reason = best[17].rstrip(b"\0").decode()
         if self.base[0] and self.base[1] > self.version:
             # Newer than all updates: its owner has been here with a cable, and that counts.
             self.version = self.base[1]
@@ -86,30 +119,42 @@ class State:
         """Return the path of a slot's bundle; that of the base for SLOTS."""
         return self.folder + "roots_slot%d.bin" % number if number < SLOTS else self.base[2]
 
+    def open(self, number):
+        """Return the SignedBundle that the state names in this slot, or the base."""
+        return SignedBundle(*self.named(number))
+
+    def named(self, number):
+        """Return the path and the mark (None for the base) of what `open` opens."""
+        mark = None if number == SLOTS else self.marks[number == self.pending]
+        return self.slot(number), None, mark
+
     def in_force(self, host=None):
-        """Return the path of the bundle in force.
+        """Return what `named` does for the bundle in force.
 
         While an update is being proved it is that one; for a host that it does not list the kept.
         """
         number = self.pending
         if number < SLOTS and not self.final:
             try:
-                if host not in [None] + SignedBundle(self.slot(number)).endpoints:
+                if host not in [None] + self.open(number).endpoints:
                     number = SLOTS
             except BundleError:
                 number = SLOTS  # As if it had never come: it did not even prove that it is whole.
-        return self.slot(self.kept if number == SLOTS else number)
+        return self.named(self.kept if number == SLOTS else number)
 
-    def propose(self, number, version, final):
-        """Make the bundle in this slot the pending one."""
-        if self.final:
-            self.kept = self.pending  # What that one replaced is not gone back to, whatever comes.
-        self.pending, self.version, self.final = number, version, final
+    def propose(self, number, found, final):
+        """Make a SignedBundle in this slot the pending one."""
+        # What a final one replaced is not gone back to, whatever comes.
+        at = 1 if self.final else 0
+        self.kept = (self.kept, self.pending)[at]
+        self.marks = self.marks[at], found.digest[:8]
+        self.pending, self.version, self.final = number, found.version, final
         self._afresh(0)
 
     def confirm(self):
         """The pending bundle is proved."""
         self.kept = self.pending
+        self.marks = self.marks[1], b""
         self.pending = SLOTS
         self.final = False
         self._afresh(CONFIRMED)
@@ -136,7 +181,7 @@ class State:
     def sweep(self):
         """Delete the bundles that this state, as it was saved, does not name."""
         for number in range(SLOTS):
-            if number not in (self.kept, self.pending):
+            if number not in (self.kept, self.pending, being_written):
                 discard(self.slot(number))
 
     def _afresh(self, outcome, reason=""):
@@ -149,7 +194,7 @@ class State:
     def _values(self):
         flags = (self.kept, self.pending, self.final, self.proved, self.outcome)
         times = tuple(self.failures) + tuple(self.since)
-        return (self.version,) + flags + times + (self.reason.encode(),)
+        return (self.version,) + flags + self.marks + times + (self.reason.encode(),)
 
     def _write(self, generation, values):
         data = struct.pack(_FORMAT, 1, generation, *values)
@@ -165,44 +210,48 @@ class State:
 class Attempt:
     """One connection to an endpoint: with which bundle, and what becomes of an update by it.
 
-    path: str, of the bundle to use.
+    host: str. roles: int, those of the anchors that may answer there.
+    bundle: arguments for Bundle, of the one to use.
     """
 
     _index = -1  # Of the endpoint in the pending bundle; -1: nothing is recorded.
     _counted = False
 
-    def __init__(self, host):
+    def __init__(self, host, roles):
         state = State()
         self._base = state.base
+        self._roles = roles
         number = state.pending
         endpoints = ()
         if number < SLOTS:
-            self._pending = number
-            self._version = state.version
+            self._named = number, state.version
             try:
-                endpoints = SignedBundle(state.slot(number)).endpoints
-            except BundleError as error:
+                endpoints = state.open(number).endpoints
+            except BundleError:
                 if state.final:
                     raise
-                state.reason = error.code
-                state.revert()
-                _saved(state)
         self._all = (1 << len(endpoints)) - 1
         if host in endpoints:
             self._index = endpoints.index(host)
         elif not state.final:
             number = SLOTS  # It is tried only where it is proved.
         self._back = self._index >= 0 and _due(state, self._index, time.time())
-        if self._back and not readable(state.slot(state.kept)):
+        if self._back and not _readable(state):
             self._back = False
-        self.path = state.slot(state.kept if number == SLOTS or self._back else number)
+        self.bundle = state.named(state.kept if number == SLOTS or self._back else number)
 
     def begin(self):
         """Record that the attempt is made, before a byte is sent."""
         self._record(self._begun)
 
-    def end(self, error=None):
-        """Record how it ended. error: None, the server was authenticated; or the exception."""
+    def end(self, error=None, chain=b"", anchors=()):
+        """Record how it ended. error: None, the server was authenticated; or the exception.
+
+        chain: bytes, name keys of the chain that it showed (Bundle.find). anchors: list of the
+        SHA-256 of the anchors that it could end in.
+        """
+        self._chain = chain
+        self._anchors = anchors
         self._record(self._ended, error)
         self._index = -1
 
@@ -211,9 +260,10 @@ class Attempt:
             return
         for _ in range(2):
             try:
-                state = State(self._base)
-                if (state.pending, state.version) == (self._pending, self._version):
-                    change(state, error)
+                with lock:
+                    state = State(self._base)
+                    if (state.pending, state.version) == self._named:
+                        change(state, error)
                 return
             except MemoryError:
                 gc.collect()
@@ -238,7 +288,7 @@ class Attempt:
         if error is None:
             state.failures[at] = 0
             state.proved |= 1 << at
-            if self._back:
+            if self._back and not self._does_too(state.open(self._named[0])):
                 state.revert()
             elif state.proved == self._all:
                 state.confirm()
@@ -253,27 +303,27 @@ class Attempt:
             state.failures[at] -= 1
             state.save()
 
+    def _does_too(self, pending):
+        """Return whether the pending bundle leads the same chain to the very same anchors.
+
+        Then whoever refused it before was not this server, and this connection proves both.
+        """
+        found = pending.find(self._chain, self._roles)
+        return found and [hashlib.sha256(anchor).digest() for anchor in found] == self._anchors
+
 
 def renewed(context):
     """Return a TrustedContext like this one, for one connection, with the bundle to use now."""
-    attempt = Attempt(context._host)
+    attempt = Attempt(context._host, context._roles)
     made = type(context)(
         context._host,
-        bundle=attempt.path,
+        bundle=attempt.bundle,
         pins=context._pins,
         port=context._port,
         credentials=context._credentials,
     )
     made._attempt = attempt
     return made
-
-
-def readable(path):
-    """Return whether there is a whole bundle."""
-    try:
-        return bool(Bundle(path))
-    except BundleError:
-        return False
 
 
 def discard(path):
@@ -291,12 +341,11 @@ def _due(state, at, now):
     return state.failures[at] >= FAILURES and passed and not state.final
 
 
-def _saved(state):
+def _readable(state):
     try:
-        state.save()
-        state.sweep()
-    except OSError:
-        pass  # The next one tries again.
+        return bool(Bundle(*state.named(state.kept)))
+    except BundleError:
+        return False
 
 
 def _sum(data):

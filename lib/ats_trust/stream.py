@@ -149,7 +149,7 @@ class TrustedStream(io.IOBase):
     def _proved(self, error):
         """Record what this handshake says of an update: see slots.Attempt.end."""
         if self._context and self._context._attempt:
-            self._context._attempt.end(error)
+            self._context._attempt.end(error, self._flight.chain, self._anchors)
 
     def _settle(self):
         """The handshake is over: drop what only it needed."""

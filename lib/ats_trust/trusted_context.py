@@ -45,7 +45,8 @@ class TrustedContext:
     ):
         self._host, kind, usual, self._roles = parse(host)
         self._port = port or usual
-        self._bundle = Bundle(bundle, self._host)
+        # A tuple is for Bundle: see slots.renewed.
+        self._bundle = Bundle(*bundle) if isinstance(bundle, tuple) else Bundle(bundle, self._host)
         self._follows = not bundle  # Each connection takes the bundle that is then in force.
         if not self._bundle.leaf_types(self._roles):
             raise BundleError("bundle_useless", "no root in it answers for " + kind)

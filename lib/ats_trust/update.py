@@ -11,19 +11,19 @@ Rules kept here:
 import gc
 import os
 
-from . import preflight
+from . import preflight, slots
 from .bundle import MAX_SIZE, Bundle
 from .der import DerError, const, header
 from .endpoint import parse
 from .errors import BundleError, ConfigError, HeapError, UpdateError
 from .signature import check
 from .signed import SignedBundle, key_id
-from .slots import CONFIRMED, REVERTED, SLOTS, State, discard, readable
+from .slots import CONFIRMED, REVERTED, SLOTS, State, allocate_lock, discard, lock
 
 _SEQUENCE = const(0x30)
 _PIECE = const(256)  # Bytes that are read from a source at a time.
 
-_installing = False
+_busy = allocate_lock()
 
 
 def install(source):
@@ -34,16 +34,15 @@ def install(source):
     Raises UpdateError, BundleError("bundle_useless"), ClockError or HeapError when it is refused:
     then nothing has changed. An OSError or other exception of the source passes through.
     """
-    global _installing
-    if _installing:
+    if not _busy.acquire(False):
         raise UpdateError("update_busy", "another one is being installed")
-    _installing = True
     try:
         return _install(source)
     except MemoryError:
         raise HeapError("heap", "while an update was installed")
     finally:
-        _installing = False
+        slots.being_written = None
+        _busy.release()
 
 
 def status():
@@ -56,22 +55,27 @@ def status():
     last update. floor: int, the highest version that ever was installed.
     """
     state = State()
-    path = state.in_force()
-    found = Bundle(path)
+    named = state.in_force()
+    found = Bundle(*named)
     if found.signed:
-        found = SignedBundle(path)
+        found = SignedBundle(*named)
     kept = found.version
     pending = None
     proved = []
     waiting = []
-    if path != state.slot(state.kept):
-        kept = Bundle(state.slot(state.kept)).version if not state.final else None
+    last = state.outcome
+    reason = state.reason
+    if named != state.named(state.kept):
+        kept = None if state.final else Bundle(*state.named(state.kept)).version
         pending = found.version
         for number, host in enumerate(found.endpoints):
             (proved if state.proved >> number & 1 else waiting).append(host)
+    elif state.pending < SLOTS:
+        last = REVERTED
+        reason = "bundle_damaged"
     return {
         "version": found.version,
-        "path": path,
+        "path": found.path,
         "built_at": found.built_at,
         "not_after": found.not_after,
         "signed": found.signed,
@@ -81,38 +85,71 @@ def status():
         "proved": proved,
         "waiting": waiting,
         "failures": max(state.failures),
-        "reason": state.reason,
-        "last": {CONFIRMED: "confirmed", REVERTED: "reverted"}.get(state.outcome, ""),
+        "reason": reason,
+        "last": {CONFIRMED: "confirmed", REVERTED: "reverted"}.get(last, ""),
         "floor": max(state.version, found.version),
     }
 
 
 def _install(source):
+    # After each step garbage is collected, so that what stays lies close together: this takes
+    # half of the heap that it would take without.
     state = State()
-    now = preflight.check_clock(Bundle())
-    # What it would be gone back to.
-    kept = state.slot(state.pending if state.final else state.kept)
-    if not Bundle(kept).signed:
-        raise UpdateError("update_no_signers", kept)
-    kept = SignedBundle(kept)
-    signers = kept.signers
-    if state.pending < SLOTS and readable(state.slot(state.pending)):
-        signers = signers + SignedBundle(state.slot(state.pending)).signers
+    base = state.base
     number = [n for n in range(SLOTS) if n not in (state.kept, state.pending)][0]
     path = state.slot(number)
+    slots.being_written = number
+    _tidy()
     try:
         _write(source, path)
-        found = _verified(path, signers, max(state.version, kept.version), now)
-        state.propose(number, found.version, found.distrust and found.leaves_out(kept))
-        try:
-            state.save()
-        except OSError as error:
-            raise _full(error)
+        _tidy()
+        with lock:
+            # Now, and not before: whoever gave the pieces may have connected meanwhile.
+            state = State(base)
+            kept = state.pending if state.final else state.kept
+            signers, floor = _trusted(state, kept)
+            _tidy()
+            found = _verified(path, signers, max(state.version, floor))
+            _tidy()
+            final = found.distrust and found.leaves_out(state.open(kept))
+            state.propose(number, found, final)
+            slots.being_written = None
+            # From here on the slot may be named, and is deleted by a state that does not.
+            path = ""
+            try:
+                state.save()
+            except OSError as error:
+                State(base).sweep()
+                raise _full(error)
+            state.sweep()
+            return found.version
     except BaseException:
-        discard(path)
+        if path:
+            discard(path)
         raise
-    state.sweep()
-    return found.version
+
+
+def _tidy():
+    if hasattr(gc, "mem_free"):  # Not on CPython, where it takes long and gains nothing.
+        gc.collect()
+
+
+def _trusted(state, kept):
+    """Return (points that may sign, version of the kept one); the clock must fit to all."""
+    if not Bundle(*state.named(kept)).signed:
+        raise UpdateError("update_no_signers", state.slot(kept))
+    found = state.open(kept)
+    preflight.check_clock(found)
+    signers = found.signers
+    version = found.version
+    if state.pending not in (kept, SLOTS):
+        try:
+            found = state.open(state.pending)
+        except BundleError:
+            return signers, version
+        preflight.check_clock(found)
+        signers = signers + found.signers
+    return signers, version
 
 
 def _write(source, path):
@@ -142,6 +179,8 @@ def _write(source, path):
                     raise OSError(28)  # ENOSPC
             except OSError as error:
                 raise _full(error)
+            if not left and hasattr(source, "readinto"):
+                break  # A stream may go on with something else.
     finally:
         if hasattr(pieces, "close"):
             pieces.close()
@@ -193,7 +232,7 @@ def _room(path, size):
             raise UpdateError("update_full", "%d bytes are free" % (found[1] * found[4]))
 
 
-def _verified(path, signers, floor, now):
+def _verified(path, signers, floor):
     """Return the SignedBundle at this path, if it may be installed."""
     try:
         if not Bundle(path).signed:
@@ -204,6 +243,7 @@ def _verified(path, signers, floor, now):
             raise UpdateError("update_damaged", "an endpoint that is not in lower case")
     except (BundleError, ConfigError) as error:
         raise UpdateError("update_damaged", error.detail)
+    now = preflight.stamp()
     if found.version <= floor:
         raise UpdateError(
             "update_older", "version %d, and %d has been installed" % (found.version, floor)
@@ -215,7 +255,7 @@ def _verified(path, signers, floor, now):
     keys = [point for point in signers if key_id(point) == found.signer]
     if not keys or keys[0] not in found.signers:
         raise UpdateError("update_unknown_signer", found.signer.hex())
-    gc.collect()
+    _tidy()
     if not check(("secp256r1", keys[0]), "ecdsa-sha256", found.digest, found.signature):
         raise UpdateError("update_bad_signature", "by " + found.signer.hex())
     for endpoint in endpoints:

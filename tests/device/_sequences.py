@@ -5,6 +5,8 @@ knows nothing of files. After a power cut the board must be in the state before 
 one that the event makes of it; the model goes on from there.
 """
 
+import hashlib
+
 import data_chains as chains
 from _field import EC, RSA
 from _made import bundle
@@ -123,12 +125,12 @@ class Model:
         self.failures[host] = count + 1
         return True
 
-    def end(self, host, outcome, counted, back):
+    def end(self, host, outcome, counted, back, server):
         if not self.pending or host not in self.pending[5]:
             return
         if outcome == "authenticated":
             self.failures[host] = 0
-            if back:
+            if back and server not in self.pending[1]:
                 self._settle("reverted")
             else:
                 self.proved = tuple(sorted(set(self.proved) | {host}))
@@ -293,17 +295,18 @@ class Sequence:
             outcome = server
         else:
             outcome = "authenticated" if server in used[1] else "refused"
-        after.end(host, outcome, counted, back)
+        after.end(host, outcome, counted, back, server)
         self._power()
         try:
-            attempt = Attempt(host)
-            found = Bundle(attempt.path)
+            attempt = Attempt(host, ROLE_ATS)
+            found = Bundle(*attempt.bundle)
             attempt.begin()
-            good = server in _CHAINS and found.find(_CHAINS[server], ROLE_ATS)
+            chain = _CHAINS.get(server, b"")
+            good = [hashlib.sha256(each).digest() for each in found.find(chain, ROLE_ATS)]
             if server == "network":
                 attempt.end(OSError(104))
             elif server != "reset":
-                attempt.end(None if good else PeerRejected("unknown_issuer"))
+                attempt.end(None if good else PeerRejected("unknown_issuer"), chain, good)
         except (OSError, TrustError):
             if not self.field.power.failed:
                 raise

@@ -9,6 +9,7 @@ from _signed import ENDPOINT, signed_bundle
 
 from ats_trust import update
 from ats_trust.bundle import Bundle
+from ats_trust.endpoint import ROLE_ATS
 from ats_trust.errors import PeerRejected, TrustError
 from ats_trust.slots import FAILURES, PATIENCE, Attempt
 
@@ -52,8 +53,8 @@ class _Cuts(PoweredField):
         version = update.status()["version"]
         self.assertIn(version, versions)
         self.assertEqual(Bundle().version, version)
-        attempt = Attempt(ENDPOINT)
-        self.assertIn(Bundle(attempt.path).version, versions)
+        attempt = Attempt(ENDPOINT, ROLE_ATS)
+        self.assertIn(Bundle(*attempt.bundle).version, versions)
         attempt.begin()
         attempt.end()
         # The same update again, if it is not there, and one after it.
@@ -66,7 +67,7 @@ class _Cuts(PoweredField):
         update.install(signed_bundle((0x12, EC), (0x11, RSA), version=version, **fields))
 
     def connect(self, outcome=None):
-        attempt = Attempt(ENDPOINT)
+        attempt = Attempt(ENDPOINT, ROLE_ATS)
         attempt.begin()
         attempt.end(outcome)
 

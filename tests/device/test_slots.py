@@ -1,14 +1,17 @@
 """The states of an update, and what each event makes of them: the table of docs/rotation.md."""
 
+import hashlib
 import os
 import unittest
 
+import data_chains as chains
 from _field import EC, RSA, Field
 from _made import refusal
 from _signed import ENDPOINT, key, signed_bundle
 
 from ats_trust import slots, update
-from ats_trust.bundle import Bundle
+from ats_trust.bundle import Bundle, name_keys
+from ats_trust.endpoint import ROLE_ATS
 from ats_trust.errors import BundleError, ClientRefused, HeapError, PeerRejected
 from ats_trust.slots import FAILURES, PATIENCE, Attempt, State
 
@@ -26,19 +29,22 @@ class _Case(Field):
     def install(self, *anchors, **fields):
         update.install(signed_bundle(*(anchors or BOTH), **fields))
 
-    def connect(self, outcome=None, host=ENDPOINT):
-        """Make an attempt that ends so; return the version of the bundle that it used."""
-        attempt = Attempt(host)
-        version = Bundle(attempt.path).version
+    def attempt(self, host=ENDPOINT):
+        """Begin an attempt; return it and the version of the bundle that it uses."""
+        attempt = Attempt(host, ROLE_ATS)
         attempt.begin()
-        attempt.end(outcome)
+        return attempt, Bundle(*attempt.bundle).version
+
+    def connect(self, outcome=None, host=ENDPOINT, chain=b""):
+        """Make an attempt that ends so; return the version of the bundle that it used."""
+        attempt, version = self.attempt(host)
+        found = Bundle(*attempt.bundle).find(chain, ROLE_ATS)
+        attempt.end(outcome, chain, [hashlib.sha256(anchor).digest() for anchor in found])
         return version
 
     def crash(self, host=ENDPOINT):
         """Make an attempt in which the board is reset."""
-        attempt = Attempt(host)
-        attempt.begin()
-        return Bundle(attempt.path).version
+        return self.attempt(host)[1]
 
     def refuse(self):
         """Make as many failing attempts as it takes, and let the time pass."""
@@ -212,6 +218,38 @@ class TestRevert(_Case):
         self.assertEqual(self.connect(), 1)
         self.check(1, None, "reverted")
 
+    def test_forged_refusals(self):
+        """If the kept one leads the server's chain to an anchor that both have, both are proved.
+
+        So who is in the way, and forges refusals for hours before letting a connection through,
+        can not take a good update away.
+        """
+        chain = name_keys(chains.LEAF) + name_keys(chains.EC_INT)
+        self.install()
+        self.refuse()
+        self.assertEqual(self.connect(chain=chain), 1)
+        self.check(8, None, "confirmed", 8)
+
+    def test_forged_refusals_of_one(self):
+        """The same with two endpoints: the other one has still to be proved."""
+        chain = name_keys(chains.LEAF) + name_keys(chains.EC_INT)
+        self.install(endpoints=(ENDPOINT, OTHER))
+        self.refuse()
+        self.assertEqual(self.connect(chain=chain), 1)
+        found = self.check(8, 8, "", 1)
+        self.assertEqual((found["proved"], found["failures"]), ([ENDPOINT], 0))
+
+    def test_other_rights(self):
+        """An anchor that may not answer there, or is not the very same, proves nothing."""
+        chain = name_keys(chains.LEAF) + name_keys(chains.EC_INT)
+        for version, anchors in ((8, ((0x42, EC), (0x11, RSA))), (9, ((0x11, RSA),))):
+            self.install(*anchors, version=version)
+            for _ in range(FAILURES):
+                self.connect(REFUSED)
+            self.clock.now += PATIENCE
+            self.assertEqual(self.connect(chain=chain), 1)
+            self.check(1, None, "reverted", 1)
+
     def test_not_again(self):
         """What was gone back from is not installed again; a higher version is."""
         self.install()
@@ -225,8 +263,7 @@ class TestRevert(_Case):
     def test_attempt_of_before(self):
         """An attempt that ends after another update came in says nothing of that."""
         self.install()
-        attempt = Attempt(ENDPOINT)
-        attempt.begin()
+        attempt, _ = self.attempt()
         self.install(version=9)
         attempt.end()
         found = self.check(9, 9, "", 1)
@@ -235,9 +272,7 @@ class TestRevert(_Case):
     def test_two_attempts_at_a_time(self):
         """Attempts that overlap are each counted once."""
         self.install(endpoints=(ENDPOINT, OTHER))
-        one, two = Attempt(ENDPOINT), Attempt(OTHER)
-        one.begin()
-        two.begin()
+        one, two = self.attempt()[0], self.attempt(OTHER)[0]
         two.end(REFUSED)
         one.end(NETWORK)
         one.end(REFUSED)
@@ -303,7 +338,7 @@ class TestDistrust(_Case):
         self.install((0x11, RSA), distrust=True)
         self.put("roots_slot0.bin", b"")
         refusal(self, BundleError, "bundle_damaged", Bundle)
-        refusal(self, BundleError, "bundle_damaged", Attempt, ENDPOINT)
+        refusal(self, BundleError, "bundle_damaged", Attempt, ENDPOINT, ROLE_ATS)
         refusal(self, BundleError, "bundle_damaged", self.install)
 
 
@@ -311,10 +346,27 @@ class TestFlash(_Case):
     def test_damaged_update(self):
         """An update that is damaged before it is proved is as if it had never come."""
         self.install()
+        whole = self.files()["roots_slot0.bin"]
         self.put("roots_slot0.bin", b"damaged")
         self.assertEqual(Bundle().version, 1)
         self.assertEqual(self.connect(), 1)
         self.assertEqual(self.check(1, None, "reverted")["reason"], "bundle_damaged")
+        self.install(version=9)
+        self.check(9, 9, "", 1)
+        # One that could not be read for a moment is there again.
+        self.put("roots_slot1.bin", b"")
+        self.put("roots_slot1.bin", signed_bundle(*BOTH, version=9))
+        self.check(9, 9, "", 1)
+        self.put("roots_slot1.bin", whole)
+        self.check(1, None, "reverted")
+
+    def test_another_in_its_place(self):
+        """A file that was not installed is not believed in the place of one that was."""
+        self.install()
+        self.connect()
+        self.put("roots_slot0.bin", signed_bundle(*BOTH, version=9))
+        refusal(self, BundleError, "bundle_damaged", Bundle)
+        refusal(self, BundleError, "bundle_damaged", self.install, version=10)
 
     def test_damaged_kept(self):
         """If the kept one is damaged the update is used all the same; going back is off."""
@@ -363,9 +415,9 @@ class TestFlash(_Case):
         self.assertEqual(self.files(), before)
 
     def test_state_stays_small(self):
-        """A state takes 70 bytes, which LittleFS keeps in the folder itself."""
+        """A state takes 86 bytes, which LittleFS keeps in the folder itself."""
         self.install()
-        self.assertEqual(os.stat(self.folder + "update_state0.bin")[6], 70)
+        self.assertEqual(os.stat(self.folder + "update_state0.bin")[6], 86)
 
     def test_first_state_fails(self):
         """If the very first state can not be written there is none, and no update."""

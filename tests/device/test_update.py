@@ -11,8 +11,9 @@ from _signed import ENDPOINT, key, signed, signed_body, signed_bundle
 
 from ats_trust import preflight, update
 from ats_trust.bundle import Bundle
-from ats_trust.errors import BundleError, ClockError, HeapError, UpdateError
-from ats_trust.slots import SLOTS, State
+from ats_trust.endpoint import ROLE_ATS
+from ats_trust.errors import BundleError, ClockError, HeapError, PeerRejected, UpdateError
+from ats_trust.slots import SLOTS, Attempt, State, discard
 
 _NEW = ((0x12, EC), (0x11, RSA))
 
@@ -58,19 +59,11 @@ class TestGood(_Case):
         for source in sources:
             self.assertEqual(update.install(source), 8)
             self.assertEqual(self.files()["roots_slot0.bin"], data)
-            for name in list(self.files()):
-                if name.startswith("update_state"):
-                    self.put(name, b"")
-            self.remove_updates()
+            for name in self.files():
+                if name.startswith("update_") or name.startswith("roots_slot"):
+                    discard(self.folder + name)
         with open(path, "rb") as file:
             self.assertEqual(update.install(file), 8)
-
-    def remove_updates(self):
-        import os
-
-        for name in self.files():
-            if name.startswith("update_") or name.startswith("roots_slot"):
-                os.remove(self.folder + name)
 
     def test_either_signer(self):
         """Either key that the kept bundle names may sign, and replace the other one."""
@@ -162,7 +155,15 @@ class TestRefused(_Case):
     def test_signers(self):
         """Fewer or more than two signers, or points of another size, are refused."""
         one = key(1).point
-        for signers in ((one,), (one, one, one), (one, one[:64]), (one, one + b"\0")):
+        other = key(2).point
+        for signers in (
+            (one,),
+            (one, other, key(3).point),
+            (one, other, one),
+            (one, one),
+            (one, other[:64]),
+            (one, other + b"\0"),
+        ):
             self.refused("update_damaged", signed_bundle(*_NEW, signers=signers))
 
     def test_formats(self):
@@ -254,6 +255,89 @@ class TestRefused(_Case):
 
         self.assertEqual(update.install(pieces()), 8)
         self.assertEqual(codes, ["update_busy"])
+        self.assertEqual(update.status()["pending"], 8)
+
+    def test_source_connects(self):
+        """A source that makes connections meanwhile neither loses them nor the update."""
+        update.install(signed_bundle(*_NEW))
+        nine = signed_bundle(*_NEW, version=9)
+        for outcome in (None, OSError(104), PeerRejected("unknown_issuer")):
+            self.restore_eight()
+
+            def pieces(outcome=outcome):
+                yield nine[:500]
+                attempt = Attempt(ENDPOINT, ROLE_ATS)
+                attempt.begin()
+                attempt.end(outcome)
+                yield nine[500:]
+
+            update.install(pieces())
+            found = update.status()
+            self.assertEqual((found["version"], found["pending"]), (9, 9))
+            self.assertEqual(found["kept"], 1 if outcome else 8)
+
+    def restore_eight(self):
+        """The board with version 8 pending."""
+        for name in self.files():
+            if name != "roots_field.bin":
+                discard(self.folder + name)
+        update.install(signed_bundle(*_NEW))
+
+    def test_signer_replaced_meanwhile(self):
+        """What counts are the signers at the end: an update may be confirmed meanwhile."""
+        self.restore_eight()
+        update.install(
+            signed_bundle(
+                *_NEW, version=9, distrust=True, key=key(2), signers=(key(2).point, key(3).point)
+            )
+        )
+        ten = signed_bundle(*_NEW, version=10)
+
+        def pieces():
+            yield ten[:500]
+            attempt = Attempt(ENDPOINT, ROLE_ATS)
+            attempt.begin()
+            attempt.end()
+            yield ten[500:]
+
+        refusal(self, UpdateError, "update_unknown_signer", update.install, pieces())
+
+    def test_open_stream(self):
+        """A stream is read up to the bundle's end, and no further."""
+        data = signed_bundle(*_NEW)
+
+        class Open(io.BytesIO):
+            def readinto(self, buffer):
+                count = super().readinto(buffer)
+                if not count:
+                    raise OSError(110)
+                return count
+
+        self.assertEqual(update.install(Open(data)), 8)
+
+    def test_interrupted(self):
+        """An interrupt while it is written leaves nothing; one after that leaves it installed."""
+        data = signed_bundle(*_NEW)
+
+        def interrupted():
+            yield data[:500]
+            raise KeyboardInterrupt
+
+        before = self.files()
+        with self.assertRaises(KeyboardInterrupt):
+            update.install(interrupted())
+        self.assertEqual(self.files(), before)
+        sweep = State.sweep
+
+        def late(state):
+            raise KeyboardInterrupt
+
+        State.sweep = late
+        try:
+            with self.assertRaises(KeyboardInterrupt):
+                update.install(data)
+        finally:
+            State.sweep = sweep
         self.assertEqual(update.status()["pending"], 8)
 
     def test_full(self):
@@ -348,7 +432,7 @@ class TestWhichIsInForce(Field):
         update.install(signed_bundle(*_NEW))
         self.put("update_state0.bin", b"")
         self.assertEqual(Bundle().version, 1)
-        self.put("update_state1.bin", b"x" * 70)
+        self.put("update_state1.bin", b"x" * 86)
         refusal(self, BundleError, "bundle_damaged", Bundle)
         refusal(self, BundleError, "bundle_damaged", update.status)
 

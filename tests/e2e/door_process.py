@@ -17,6 +17,7 @@ from typing import Any
 from ats_trust_tools.emulate import Emulator
 from ats_trust_tools.emulate.pki import DeviceKey
 from ats_trust_tools.emulate.profiles import to_der
+from ats_trust_tools.emulate.recipe import Authority
 
 
 class Doors:
@@ -37,9 +38,9 @@ class Doors:
         value = getattr(self._emulators[number], name)
         return value(*arguments, **named) if callable(value) else value
 
-    def root(self, number: int, name: str) -> bytes:
-        """The self-signed root certificate `name` of an emulator's authorities, DER."""
-        return to_der(self._emulators[number].pki.root(name))
+    def root(self, number: int, name: str, authority: Authority) -> bytes:
+        """The self-signed root certificate `name` of one of an emulator's authorities, DER."""
+        return to_der(self._emulators[number].pki.root(name, authority))
 
     def device(self, number: int, kind: DeviceKey) -> tuple[bytes, bytes]:
         """A device's certificate and key, DER."""

@@ -54,9 +54,9 @@ class Door:
         """Write a device blob for this door into its folder."""
         return Path(self._call("write_device", self.folder / name, **options))
 
-    def root(self, name: str) -> bytes:
-        """One of its roots, the whole certificate in DER."""
-        found = self._doors.ask("root", self._number, name)
+    def root(self, name: str, authority: str = "genuine") -> bytes:
+        """One of its roots, the whole certificate in DER; authority: whose, see Pki.root."""
+        found = self._doors.ask("root", self._number, name, authority)
         assert isinstance(found, bytes)
         return found
 

@@ -30,12 +30,12 @@ def text(value: bytes) -> bytes:
 
 
 CONNECT = packet(0x10, text(b"MQTT"), b"\x04\x02\x00\x3c", text(b"probe"))
-SUBSCRIBE = packet(0x82, b"\x00\x01", text(b"a/b"), b"\x00")
-PUBLISH = packet(0x30, text(b"a/b"), b"hello")
 DISCONNECT = packet(0xE0)
 
 
-def publish_and_receive(emulator: Emulator) -> None:
+def publish_and_receive(emulator: Emulator, topic: bytes = b"a/b") -> None:
+    """Subscribe to a topic, publish there, and get it back; ConnectionError if it hangs up."""
+    message = packet(0x30, text(topic), b"hello")
     context = ssl.create_default_context(cafile=emulator.roots_pem)
     with (
         socket.create_connection(("127.0.0.1", emulator.port), timeout=10) as raw,
@@ -43,10 +43,13 @@ def publish_and_receive(emulator: Emulator) -> None:
     ):
         client.sendall(CONNECT)
         assert client.recv(4) == b"\x20\x02\x00\x00"
-        client.sendall(SUBSCRIBE)
+        client.sendall(packet(0x82, b"\x00\x01", text(topic), b"\x00"))
         assert client.recv(5) == b"\x90\x03\x00\x01\x00"
-        client.sendall(PUBLISH)
-        assert client.recv(len(PUBLISH)) == PUBLISH
+        client.sendall(message)
+        received = client.recv(len(message))
+        if not received:
+            raise ConnectionError
+        assert received == message
         client.sendall(DISCONNECT)
 
 
@@ -56,6 +59,15 @@ def test_mqtt_client_publishes_and_receives():
         publish_and_receive(emulator)
         publish_and_receive(emulator)
         emulator.settle()
+
+
+def test_topics_of_aws():
+    """A client may publish below $aws/, where AWS's services listen, and nowhere else with a $."""
+    with Emulator() as emulator:
+        publish_and_receive(emulator, b"$aws/things/probe/jobs/start-next")
+        for topic in (b"$SYS/broker/load", b"$awsome/thing"):
+            with pytest.raises(ConnectionError):
+                publish_and_receive(emulator, topic)
 
 
 def test_no_broker_is_said_at_once(monkeypatch):

@@ -22,7 +22,13 @@ from ..endpoints import device_warnings
 from ..errors import ToolError, UsageError
 from ..passphrase import Passphrase
 from ..roots import load_manifest
-from ..thing_policy import check_names, thing_policy, usual_policy_name, usual_topics
+from ..thing_policy import (
+    check_names,
+    job_topics,
+    thing_policy,
+    usual_policy_name,
+    usual_topics,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         help="it may use, may end in /# (repeat for more); by default NAME/#",
     )
+    add("--jobs", action="store_true", default=None, help="it may take AWS IoT Jobs: new roots")
     add("--policy-name", metavar="NAME", help="of its policy; by default ats-trust-NAME")
     add("--yes", action="store_true", default=None, help="do not ask before making all this")
 
@@ -47,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     check_client_id(client_id)
     policy_name = args.policy_name or usual_policy_name(thing)
     check_names(thing, client_id, policy_name)
-    topics = args.topic or usual_topics(thing)
+    topics = [*(args.topic or usual_topics(thing)), *(job_topics(thing) if args.jobs else ())]
     thing_policy("", client_id, topics)  # What is wrong with a topic is said before AWS is asked.
     if os.path.lexists(args.output) and read_device(args.output).format != PENDING:
         raise ToolError(

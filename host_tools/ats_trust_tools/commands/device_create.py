@@ -43,7 +43,7 @@ _WAYS = {
     "aws": (
         ("aws", "thing", "output"),
         (
-            *("client_id", "port", "key_type", "topic", "policy_name", "yes"),
+            *("client_id", "port", "key_type", "topic", "jobs", "policy_name", "yes"),
             *("profile", "region", "endpoint_url", *_ENCRYPTION),
         ),
     ),

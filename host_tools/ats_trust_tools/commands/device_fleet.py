@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--endpoint", metavar="HOST", type=endpoint_host, help="for all lines that name none")
     add("--processes", metavar="N", type=int, help="by default one for each core")
     add("--policy", metavar="NAME", help="a policy at AWS, instead of one made for the fleet")
+    add("--jobs", action="store_true", help="its policy lets devices take AWS IoT Jobs: new roots")
     add("--account", metavar="ID", help="AWS account, for the ARNs in the policy")
     add("--csr-files", action="store_true", help="each request in a file of its own too")
     add("--yes", action="store_true", help="with --aws: do not ask before the policy is made")
@@ -88,6 +89,8 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("--account: an AWS account is a number of 12 digits")
     if args.csv is None and (args.endpoint or args.processes):
         raise UsageError("--endpoint and --processes go with --csv only")
+    if args.jobs and args.policy:
+        raise UsageError("--jobs is for the fleet's own policy; the one of --policy is as it is")
 
 
 def _processes(args: argparse.Namespace) -> int:
@@ -150,7 +153,9 @@ def _policy(args: argparse.Namespace, journal: Journal, client: Any) -> str:
             )
     with aws.aws_failures():
         account = aws.client(args, "sts").get_caller_identity()["Account"]
-    document = fleet_policy(client.meta.region_name, account, client.meta.partition)
+    document = fleet_policy(
+        client.meta.region_name, account, client.meta.partition, jobs=args.jobs
+    )
     name = policy_name(document)
     if name != journal.state.policy:
         print(f"Policy {name}:\n{json.dumps(document, indent=2)}", file=sys.stderr)
@@ -163,7 +168,7 @@ def _policy(args: argparse.Namespace, journal: Journal, client: Any) -> str:
 def _finish(args: argparse.Namespace, journal: Journal, report: dict[str, object]) -> int:
     """Write what follows from the journal, and say what there is and what is next."""
     state = journal.state
-    refused = summary.write_registration(journal, args.policy, args.account or "*")
+    refused = summary.write_registration(journal, args.policy, args.account or "*", jobs=args.jobs)
     files = summary.write_requests(journal) if args.csr_files else 0
     summary.write_manifest(journal)
     waiting = [name for name in state.things if name not in state.certificates]

@@ -2,6 +2,8 @@
 
 Rules it keeps: it opens no TCP port, so that the door is the only way in; it starts with the
 first client that gets as far as MQTT (importing amqtt takes a while) and ends with the emulator.
+Clients may publish below `$aws/`, as AWS lets them (jobs, shadows); who answers there, a test or a
+program brings.
 """
 
 from __future__ import annotations
@@ -64,8 +66,19 @@ class _Amqtt:
             "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {}},
         }
 
+        class AwsBroker(AmqttBroker):  # type: ignore[misc]  # as above
+            """amqtt's, which hangs up on a client that publishes to a topic with a `$`."""
+
+            async def _handle_message_delivery(self, session: Any, *more: Any) -> bool:
+                message = more[-1].result()
+                topic = message.topic if message is not None else ""
+                if not topic.startswith("$aws/") or "+" in topic or "#" in topic:
+                    return bool(await super()._handle_message_delivery(session, *more))
+                await self._broadcast_message(session, topic, message.data)
+                return True
+
         async def start() -> AmqttBroker:
-            broker = AmqttBroker(config)
+            broker = AwsBroker(config)
             await broker.start()
             return broker
 

@@ -91,10 +91,13 @@ class Pki:
         self._chains: dict[Recipe, Chain] = {}
         self._devices: dict[DeviceKey, tuple[x509.Certificate, PrivateKey]] = {}
 
-    def root(self, name: str) -> x509.Certificate:
-        """The self-signed root `name`: one of ROOTS, or LEGACY_ROOT."""
+    def root(self, name: str, authority: Authority = "genuine") -> x509.Certificate:
+        """The self-signed root `name`: one of ROOTS, or LEGACY_ROOT.
+
+        authority: whose, where it is not the genuine one's: "unknown" or "same-names".
+        """
         shape = _ROOT_SHAPES[name]
-        root = self._root(name, "legacy" if name == LEGACY_ROOT else "genuine")
+        root = self._root(name, "legacy" if name == LEGACY_ROOT else authority)
         amazons = name not in ("starfield", LEGACY_ROOT)
         builder = profiles.ca(root, shape.starts, shape.ends, digital_signature=amazons)
         return profiles.signed(builder.issuer_name(root.name), root.key)

@@ -23,15 +23,21 @@ TEMPLATE = "provisioning-template.json"
 _OWN_NAME = "${iot:Connection.Thing.ThingName}"
 
 
-def fleet_policy(region: str, account: str, partition: str = "aws") -> dict[str, Any]:
+def fleet_policy(
+    region: str, account: str, partition: str = "aws", *, jobs: bool = False
+) -> dict[str, Any]:
     """Return the policy document that all devices of a fleet share.
 
     region, account: "*" for any; a policy is of use in its own account and region only.
+    jobs: a device may take the AWS IoT Jobs of its own thing.
     """
     arn = f"arn:{partition}:iot:{region}:{account}:"
     # Else the name would be whatever client id a device claims.
     attached = {"Bool": {"iot:Connection.Thing.IsAttached": "true"}}
-    return policy_document(arn, _OWN_NAME, [f"{_OWN_NAME}/*"], attached)
+    resources = [f"{_OWN_NAME}/*"]
+    if jobs:
+        resources.append(f"$aws/things/{_OWN_NAME}/jobs/*")
+    return policy_document(arn, _OWN_NAME, resources, attached)
 
 
 def policy_name(document: dict[str, Any]) -> str:

@@ -37,10 +37,13 @@ def write_manifest(journal: Journal) -> None:
     write_atomically(journal.folder / MANIFEST, _manifest(journal), 0o600, flush=False)
 
 
-def write_registration(journal: Journal, policy: str | None, account: str) -> list[str]:
+def write_registration(
+    journal: Journal, policy: str | None, account: str, *, jobs: bool = False
+) -> list[str]:
     """Write what bulk registration takes; return why not, if not.
 
     policy: the name of one that is at AWS already; None for a fleet's own. account: "*" for any.
+    jobs: the fleet's own allows AWS IoT Jobs.
     """
     state = journal.state
     waiting = [thing for name, thing in state.things.items() if name not in state.certificates]
@@ -52,7 +55,7 @@ def write_registration(journal: Journal, policy: str | None, account: str) -> li
         return why
     if policy is None:
         partition, region = place(waiting[0].endpoint)
-        document = fleet_policy(region, account, partition)
+        document = fleet_policy(region, account, partition, jobs=jobs)
         own = {"PolicyDocument": json.dumps(document)}
     else:
         own = {"PolicyName": policy}

@@ -7,6 +7,7 @@ the sockets is held when that fails, and how `write`, `read` and `setblocking` a
 
 import socket
 import struct
+import sys
 
 
 class MQTTException(Exception):
@@ -72,17 +73,24 @@ class MQTTClient:
     def publish(self, topic, msg, retain=False, qos=0):
         packet = bytearray(b"\x30\0\0\0")
         packet[0] |= qos << 1 | retain
-        packet[1] = 2 + len(topic) + len(msg) + (2 if qos else 0)
-        self.sock.write(packet, 2)
+        size = 2 + len(topic) + len(msg) + (2 if qos else 0)
+        count = 1
+        while size > 127:
+            packet[count] = size & 127 | 128
+            size >>= 7
+            count += 1
+        packet[count] = size
+        self.sock.write(packet, count + 1)
         self._send_str(topic)
         if qos:
             self.pid += 1
-            self.sock.write(struct.pack("!H", self.pid))
+            pid = struct.pack("!H", self.pid)
+            self.sock.write(pid)
         self.sock.write(msg)
-        while qos and self.wait_msg() != 0x40:
-            pass
-        if qos:
-            self.sock.read(3)
+        while qos:
+            # Messages that come before the acknowledgement are handed over in here, as there.
+            if self.wait_msg() == 0x40 and self.sock.read(3)[1:] == pid:
+                return
 
     def subscribe(self, topic, qos=0):
         self.pid += 1
@@ -109,17 +117,33 @@ class MQTTClient:
             return None
         if first[0] & 0xF0 != 0x30:
             return first[0]
-        size = self.sock.read(1)[0]  # Short messages only.
+        size = self._receive_length()
         length = struct.unpack("!H", self.sock.read(2))[0]
         topic = self.sock.read(length)
-        self.cb(topic, self.sock.read(size - 2 - length))
+        size -= 2 + length
+        if first[0] & 6:
+            pid = self.sock.read(2)
+            size -= 2
+        self.cb(topic, self.sock.read(size))
+        if first[0] & 6:
+            self.sock.write(b"\x40\x02" + pid)  # Only after the callback has returned.
         return first[0]
 
     def check_msg(self):
         self.sock.setblocking(False)
         return self.wait_msg()
 
+    def _receive_length(self):
+        size = shift = 0
+        while True:
+            octet = self.sock.read(1)[0]
+            size |= (octet & 127) << shift
+            if octet < 128:
+                return size
+            shift += 7
+
     def _send_str(self, text):
-        text = text.encode() if isinstance(text, str) else text
+        if isinstance(text, str) and sys.implementation.name == "cpython":
+            text = text.encode()  # MicroPython's streams take text as it is.
         self.sock.write(struct.pack("!H", len(text)))
         self.sock.write(text)
