@@ -199,6 +199,12 @@ def test_the_same_command_again_watches_the_same_job(field: Field) -> None:
     assert "There already at AWS" in field.shell.ok(field.line()).out
     assert len(field.made()) == 1
 
+    # It is watched also when the bundle has expired meanwhile, or the server moved.
+    elsewhere = field.line().replace(field.address, "--address 127.0.0.1 --port 1")
+    assert field.shell.ok(elsewhere).out.endswith(
+        "Every device has proved the update and keeps it.\n"
+    )
+
     field.jobs.script = [done("sensor-3")]
     other = field.shell.ok(field.line("--things sensor-3 --yes --json")).json
     assert other["made"] and other["job"] != first["job"]
@@ -283,7 +289,7 @@ def test_it_is_asked_first(field: Field) -> None:
         os.close(master)
         os.close(terminal)
         assert "To be made at AWS" in done.stdout
-        assert "Make this job? [y/N]" in done.stderr
+        assert "Make the job ats-trust-8-" in done.stderr and "? [y/N]" in done.stderr
         assert (done.returncode, len(field.made())) == (status, made), done.stderr
 
 

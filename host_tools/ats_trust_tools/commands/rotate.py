@@ -101,27 +101,18 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("there is no terminal to confirm at; give --yes to make the job unasked")
     content = read_bounded(args.bundle, "a signed bundle")
     update = read_update(args.bundle)
-    manifest = load_manifest()
-    now = datetime.now(UTC)
-    warnings = check_update(args.bundle, update, now)
-    warnings += explain_anchors(update, manifest, now)[1]
-    for path in args.installed:
-        read_bounded(path, "a signed bundle")
-        warnings += check_step(args.bundle, update, path, manifest)
     iot = client(args)
-    with aws_failures():
-        account = describe_endpoint(iot, "data-ats")
-    check_account(update, account, args.without_account_endpoint)
-    _check_servers(args, update, manifest, now)
     arns = look_at_targets(iot, things, groups)
     name = job_name(update, arns)
     there = find_job(iot, name, update)
+    # What is there already was checked when it was made, and is only watched.
+    warnings = [] if there else _checked(args, update, iot)
     for warning in warnings:
         output.warn(warning)
     if not args.json:
         _show_plan(args, update, name, there, things, groups, iot)
     if not there and not args.dry_run:
-        if not args.yes and not output.confirmed("Make this job?"):
+        if not args.yes and not output.confirmed(f"Make the job {name}?"):
             raise ToolError("not confirmed, so nothing was made")
         make_job(iot, name, update, arns, document(update, content), args.timeout)
     found: dict[str, Any] = {
@@ -171,6 +162,22 @@ def _targets(args: argparse.Namespace) -> tuple[list[str], list[str]]:
     return names, groups
 
 
+def _checked(args: argparse.Namespace, update: SignedBundle, iot: Any) -> list[str]:
+    """Refuse what devices would refuse, or what would cut them off; return what to warn of."""
+    manifest = load_manifest()
+    now = datetime.now(UTC)
+    warnings = check_update(args.bundle, update, now)
+    warnings += explain_anchors(update, manifest, now)[1]
+    for path in args.installed:
+        read_bounded(path, "a signed bundle")
+        warnings += check_step(args.bundle, update, path, manifest)
+    with aws_failures():
+        account = describe_endpoint(iot, "data-ats")
+    check_account(update, account, args.without_account_endpoint)
+    _check_servers(args, update, manifest, now)
+    return warnings
+
+
 def _check_servers(
     args: argparse.Namespace, update: SignedBundle, manifest: Manifest, now: datetime
 ) -> None:
@@ -186,7 +193,7 @@ def _check_servers(
     for host in hosts:
         chains = [chain for chain in given if _is_for(chain, host)]
         offered = [LEAF_NAMES[leaf] for leaf in update.leaf_types(host.roles)]
-        reports = [
+        judged = [
             report | {"offered": report["leaf_key"] in offered}
             for report in (
                 chain_report(chain, update, host, now, manifest, None) for chain in chains
@@ -195,7 +202,7 @@ def _check_servers(
         port = args.port or host.port
         check_server(
             host,
-            reports or live_reports(update, host, port, args.address, now, manifest, None),
+            judged or live_reports(update, host, port, args.address, now, manifest, None),
         )
 
 
@@ -245,7 +252,10 @@ def _show_plan(
             ("job", f"{name}, in {iot.meta.region_name}"),
             ("for", " and ".join(whom)),
             ("bundle", f"{args.bundle}, version {update.version}, by {update.signer.hex()}"),
-            ("proved at", f"{', '.join(update.endpoints)}: each would be accepted today"),
+            (
+                "proved at",
+                ", ".join(update.endpoints) + ("" if there else ": each would be accepted today"),
+            ),
         ),
     )
 
