@@ -13,7 +13,7 @@ import os
 
 from . import preflight, slots
 from .bundle import MAX_SIZE, Bundle
-from .der import DerError, const, header
+from .der import DerError, const, fail, header
 from .endpoint import parse
 from .errors import BundleError, ConfigError, HeapError, UpdateError
 from .signature import check
@@ -106,12 +106,14 @@ def _install(source):
         with lock:
             # Now, and not before: whoever gave the pieces may have connected meanwhile.
             state = State(base)
-            kept = state.pending if state.final else state.kept
+            kept = state.named(state.pending if state.final else state.kept)
             signers, floor = _trusted(state, kept)
+            state = None  # As in _verified.
             _tidy()
-            found = _verified(path, signers, max(state.version, floor))
+            found = _verified(path, signers, floor)
             _tidy()
-            final = found.distrust and found.leaves_out(state.open(kept))
+            final = found.distrust and found.leaves_out(SignedBundle(*kept))
+            state = State(base)
             state.propose(number, found, final)
             slots.being_written = None
             # From here on the slot may be named, and is deleted by a state that does not.
@@ -135,14 +137,17 @@ def _tidy():
 
 
 def _trusted(state, kept):
-    """Return (points that may sign, version of the kept one); the clock must fit to all."""
-    if not Bundle(*state.named(kept)).signed:
-        raise UpdateError("update_no_signers", state.slot(kept))
-    found = state.open(kept)
+    """Return (points that may sign, the highest version so far); the clock must fit to all.
+
+    kept: what the update would be gone back to, as State.named gives it.
+    """
+    if not Bundle(*kept).signed:
+        raise UpdateError("update_no_signers", kept[0])
+    found = SignedBundle(*kept)
     preflight.check_clock(found)
     signers = found.signers
-    version = found.version
-    if state.pending not in (kept, SLOTS):
+    version = max(state.version, found.version)
+    if state.pending < SLOTS and not state.final:
         try:
             found = state.open(state.pending)
         except BundleError:
@@ -233,16 +238,21 @@ def _room(path, size):
 
 
 def _verified(path, signers, floor):
-    """Return the SignedBundle at this path, if it may be installed."""
+    """Return the SignedBundle at this path, if it may be installed.
+
+    signers: list of points; floor: a version that it has to be above.
+    """
     try:
         if not Bundle(path).signed:
             raise UpdateError("update_unsigned")
         found = SignedBundle(path)
-        endpoints = [parse(host) for host in found.endpoints]
-        if [endpoint.host for endpoint in endpoints] != found.endpoints:
-            raise UpdateError("update_damaged", "an endpoint that is not in lower case")
-    except (BundleError, ConfigError) as error:
+        _check_endpoints(found)
+    except (DerError, ConfigError) as error:
         raise UpdateError("update_damaged", error.detail)
+    except BundleError as error:
+        if error.code == "bundle_damaged":
+            raise UpdateError("update_damaged", error.detail)
+        raise
     now = preflight.stamp()
     if found.version <= floor:
         raise UpdateError(
@@ -252,16 +262,27 @@ def _verified(path, signers, floor):
         raise UpdateError("update_early", "it was built on " + preflight.date(found.built_at))
     if now > min(found.expires, found.not_after):
         raise UpdateError("update_expired", "on " + preflight.date(found.expires))
-    keys = [point for point in signers if key_id(point) == found.signer]
-    if not keys or keys[0] not in found.signers:
+    signers = [point for point in signers if key_id(point) == found.signer][:1]
+    if not signers or signers[0] not in found.signers:
         raise UpdateError("update_unknown_signer", found.signer.hex())
+    key = "secp256r1", signers[0]
+    digest = found.digest
+    signature = found.signature
+    found = signers = None  # Read again, since checking a signature takes memory.
     _tidy()
-    if not check(("secp256r1", keys[0]), "ecdsa-sha256", found.digest, found.signature):
-        raise UpdateError("update_bad_signature", "by " + found.signer.hex())
-    for endpoint in endpoints:
+    if not check(key, "ecdsa-sha256", digest, signature):
+        raise UpdateError("update_bad_signature", "by " + key_id(key[1]).hex())
+    return SignedBundle(path, None, digest[:8])
+
+
+def _check_endpoints(found):
+    """Each endpoint is one, in lower case, and some anchor answers for it."""
+    for host in found.endpoints:
+        endpoint = parse(host)
+        if endpoint.host != host:
+            fail("an endpoint that is not in lower case")
         if not found.leaf_types(endpoint.roles):
-            raise BundleError("bundle_useless", "no root in it answers for " + endpoint.host)
-    return found
+            raise BundleError("bundle_useless", "no root in it answers for " + host)
 
 
 def _full(error):

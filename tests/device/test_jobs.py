@@ -11,6 +11,7 @@ from _pace import paced
 from _signed import ENDPOINT, key, signed_bundle
 
 from ats_trust import preflight, slots, update
+from ats_trust.endpoint import ROLE_ATS
 from ats_trust.errors import ConfigError, HeapError, PeerRejected, UpdateError
 from ats_trust.jobs import Jobs
 
@@ -129,7 +130,7 @@ class Case(Field):
 
     def connect(self, host=ENDPOINT, error=None):
         """A connection, as TrustedContext makes it: with which bundle, and what came of it."""
-        attempt = slots.Attempt(host)
+        attempt = slots.Attempt(host, ROLE_ATS)
         attempt.begin()
         attempt.end(error)
 
@@ -463,7 +464,8 @@ class TestNotYet(Case):
 
     def test_busy(self):
         """Another update is being installed."""
-        self.patch(update, "_installing", True)
+        update._busy.acquire()
+        self.addCleanup(update._busy.release)
         self.check("update_busy")
 
 
