@@ -153,7 +153,7 @@ def _bundles(
         return found
     new = _explained(files[FIELD_BUNDLE])
     # An update of the same version stays in force, what came by cable gives way.
-    path, first = max(found.items(), key=lambda item: (*_rank(item[1]), item[0] in SLOT_BUNDLES))
+    path, first = max(found.items(), key=lambda item: _rank(item[1]))
     if _rank(new) > _rank(first) or (_rank(new) == _rank(first) and path not in SLOT_BUNDLES):
         return found | {FIELD_BUNDLE: new}
     what = (
