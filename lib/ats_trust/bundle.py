@@ -25,15 +25,18 @@ _TERMS = const(1024)  # The most bytes of a signed bundle's terms, and of its si
 _SIGNATURE = const(96)
 
 
-def by_cable():
+def by_cable(tidy=None):
     """Return (signed, version, path) of the bundle that came by cable: docs/decisions/0010.
 
-    path: "" if there is none. Raises BundleError if any is damaged.
+    path: "" if there is none. tidy: called before each is read, where memory matters more than
+    time. Raises BundleError if any is damaged.
     """
     best = (False, -1, "")
     for kind in ("", "_board", "_field"):
         path = library_file("roots" + kind + ".bin")
         if path:
+            if tidy:
+                tidy()
             found = Bundle(path)
             if (found.signed, found.version) >= best[:2]:
                 best = (found.signed, found.version, path)

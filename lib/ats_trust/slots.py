@@ -82,13 +82,14 @@ class State:
     """
 
     def __init__(self, base=None):
-        self.base = base or by_cable()
+        self.base = base or by_cable(tidy)
         there = library_file("update_state1.bin") or library_file("update_state0.bin")
         place = there or self.base[2]
         self.folder = place[: place.rfind("/") + 1]
         best = b""
         damaged = False
         for number in range(2):
+            tidy()
             try:
                 with open(self._file(number), "rb") as file:
                     data = file.read(_SIZE + 1)
@@ -310,6 +311,12 @@ class Attempt:
         """
         found = pending.find(self._chain, self._roles)
         return found and [hashlib.sha256(anchor).digest() for anchor in found] == self._anchors
+
+
+def tidy():
+    """Collect garbage, so that what comes next lies close together, at the bottom of the heap."""
+    if hasattr(gc, "mem_free"):  # Not on CPython, where it takes long and gains nothing.
+        gc.collect()
 
 
 def renewed(context):

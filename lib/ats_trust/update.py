@@ -8,7 +8,6 @@ Rules kept here:
 - A version never comes twice, and never after a higher one.
 """
 
-import gc
 import os
 
 from . import preflight, slots
@@ -18,7 +17,7 @@ from .endpoint import parse
 from .errors import BundleError, ConfigError, HeapError, UpdateError
 from .signature import check
 from .signed import SignedBundle, key_id
-from .slots import CONFIRMED, REVERTED, SLOTS, State, allocate_lock, discard, lock
+from .slots import CONFIRMED, REVERTED, SLOTS, State, allocate_lock, discard, lock, tidy
 
 _SEQUENCE = const(0x30)
 _PIECE = const(256)  # Bytes that are read from a source at a time.
@@ -99,19 +98,19 @@ def _install(source):
     number = [n for n in range(SLOTS) if n not in (state.kept, state.pending)][0]
     path = state.slot(number)
     slots.being_written = number
-    _tidy()
+    tidy()
     try:
         _write(source, path)
-        _tidy()
+        tidy()
         with lock:
             # Now, and not before: whoever gave the pieces may have connected meanwhile.
             state = State(base)
             kept = state.named(state.pending if state.final else state.kept)
             signers, floor = _trusted(state, kept)
             state = None  # As in _verified.
-            _tidy()
+            tidy()
             found = _verified(path, signers, floor)
-            _tidy()
+            tidy()
             final = found.distrust and found.leaves_out(SignedBundle(*kept))
             state = State(base)
             state.propose(number, found, final)
@@ -131,19 +130,17 @@ def _install(source):
         raise
 
 
-def _tidy():
-    if hasattr(gc, "mem_free"):  # Not on CPython, where it takes long and gains nothing.
-        gc.collect()
-
-
 def _trusted(state, kept):
     """Return (points that may sign, the highest version so far); the clock must fit to all.
 
     kept: what the update would be gone back to, as State.named gives it.
     """
-    if not Bundle(*kept).signed:
-        raise UpdateError("update_no_signers", kept[0])
-    found = SignedBundle(*kept)
+    try:
+        found = SignedBundle(*kept)
+    except BundleError:
+        if _unsigned(*kept):
+            raise UpdateError("update_no_signers", kept[0])
+        raise
     preflight.check_clock(found)
     signers = found.signers
     version = max(state.version, found.version)
@@ -243,16 +240,14 @@ def _verified(path, signers, floor):
     signers: list of points; floor: a version that it has to be above.
     """
     try:
-        if not Bundle(path).signed:
-            raise UpdateError("update_unsigned")
         found = SignedBundle(path)
         _check_endpoints(found)
     except (DerError, ConfigError) as error:
         raise UpdateError("update_damaged", error.detail)
     except BundleError as error:
-        if error.code == "bundle_damaged":
-            raise UpdateError("update_damaged", error.detail)
-        raise
+        if error.code != "bundle_damaged":
+            raise
+        raise UpdateError("update_unsigned" if _unsigned(path) else "update_damaged", error.detail)
     now = preflight.stamp()
     if found.version <= floor:
         raise UpdateError(
@@ -269,10 +264,19 @@ def _verified(path, signers, floor):
     digest = found.digest
     signature = found.signature
     found = signers = None  # Read again, since checking a signature takes memory.
-    _tidy()
+    tidy()
     if not check(key, "ecdsa-sha256", digest, signature):
         raise UpdateError("update_bad_signature", "by " + key_id(key[1]).hex())
+    tidy()
     return SignedBundle(path, None, digest[:8])
+
+
+def _unsigned(*path):
+    """Return whether this is a whole bundle, of the format without signers."""
+    try:
+        return not Bundle(*path).signed
+    except BundleError:
+        return False
 
 
 def _check_endpoints(found):
