@@ -7,7 +7,6 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,19 +39,6 @@ with open("/big", "wb") as file:
     for _ in range(115):
         file.write(bytes(4096))
 """
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Disk:
-    """The flash of the board."""
-    return Disk(tmp_path / "disk", blocks=160)
-
-
-@pytest.fixture
-def board(newest_micropython: MicroPython, disk: Disk) -> Iterator[UnixBoard]:
-    """A board with nothing on it."""
-    with UnixBoard(newest_micropython, disk) as board:
-        yield board
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """`ats-trust flash` and `image` with signed bundles: what is in force, and updates by cable."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,25 +7,11 @@ import pytest
 from ats_trust_tools import board_programs, flashing
 from ats_trust_tools.connected_board import ConnectedBoard
 from board_disk import Disk
-from interpreters import MicroPython
 from shell import Shell
 from signing import HOST, SECRET, make_keys, make_signed
 from unix_board import UnixBoard
 
 FIELD = "/lib/ats_trust/roots_field.bin"
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Disk:
-    """The flash of the board."""
-    return Disk(tmp_path / "disk", blocks=160)
-
-
-@pytest.fixture
-def board(newest_micropython: MicroPython, disk: Disk) -> Iterator[UnixBoard]:
-    """A board with nothing on it."""
-    with UnixBoard(newest_micropython, disk) as board:
-        yield board
 
 
 @pytest.fixture
