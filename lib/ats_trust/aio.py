@@ -15,6 +15,7 @@ async def open_connection(host, port=None, address=None, **options):
     asyncio Stream, as from asyncio.open_connection. Resolving the name blocks, as it does there.
     """
     context, raw, address = prepare(host, port, address, options)
+    stream = raw
     try:
         raw.setblocking(False)
         try:
@@ -30,7 +31,7 @@ async def open_connection(host, port=None, address=None, **options):
         while not stream.handshake():
             await asyncio.sleep(0.01)
     except BaseException:  # Cancelled, too.
-        raw.close()
+        stream.close()
         raise
     try:
         from asyncio.stream import Stream

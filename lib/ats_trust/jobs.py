@@ -4,8 +4,8 @@ Which client carries it is the program's choice: it subscribes, publishes, and h
 comes in. Source: AWS IoT Core developer guide, "Jobs device MQTT API operations". Rules kept here:
 - Nothing is remembered over a reset. What is reported follows from update.status() alone, and a
   job that is in progress is given again to whoever asks for the next one.
-- Only what can not change by itself is final. Short of memory, without a clock, with a failing
-  flash the job stays IN_PROGRESS and says why; the next start() tries again.
+- Only what can not change by itself is final. Short of memory, without a clock, with a flash
+  that can not be read the job stays IN_PROGRESS and says why; the next start() tries again.
 - Every report states the version that it answers, so that AWS refuses it where it comes twice or
   too late. A refusal is never answered, and so nothing goes round in circles.
 - No message, however wrong, raises anything, and nothing is published while a publish is under

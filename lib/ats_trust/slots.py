@@ -16,9 +16,10 @@ import os
 import struct
 import time
 
+from . import preflight
 from .bundle import Bundle, by_cable
 from .der import const
-from .errors import BundleError, TrustError, library_file
+from .errors import BundleError, ClockError, TrustError, library_file
 from .signed import MAX_ENDPOINTS, SignedBundle
 
 SLOTS = const(3)  # Also the number that stands for "none", and for the base: what came by cable.
@@ -77,7 +78,8 @@ class State:
     final: bool, the kept one is not gone back to. proved: bits of the pending bundle's endpoints.
     failures, since: for each of them, how many and when (time.time) the first was, or the last
     attempt to go back. version: int, the highest that ever was installed. outcome: 0, CONFIRMED or
-    REVERTED, of the last update; reason: str, code of the last failure.
+    REVERTED, of the last update; reason: str, code of the last failure. saved: kept and pending
+    as they are on flash, where a newer bundle by cable has ended that.
     Raises BundleError("bundle_damaged").
     """
 
@@ -93,7 +95,9 @@ class State:
             try:
                 with open(self._file(number), "rb") as file:
                     data = file.read(_SIZE + 1)
-            except OSError:
+            except OSError as error:
+                if error.args[0] != 2:  # ENOENT. What can not be read may be what counts.
+                    raise BundleError("bundle_damaged", self._file(number))
                 continue
             if len(data) != _SIZE or _sum(data[:-8]) != data[-8:] or data[0] != 1:
                 damaged = damaged or not number  # The very first write goes to file 1.
@@ -109,6 +113,7 @@ class State:
         self.failures = list(best[9:13])
         self.since = list(best[13:17])
         self.reason = best[17].rstrip(b"\0").decode()
+        self.saved = self.kept, self.pending
         if self.base[0] and self.base[1] > self.version:
             # Newer than all updates: its owner has been here with a cable, and that counts.
             self.version = self.base[1]
@@ -125,7 +130,7 @@ class State:
         return SignedBundle(*self.named(number))
 
     def named(self, number):
-        """Return the path and the mark (None for the base) of what `open` opens."""
+        """Return (path, None, mark), the arguments for Bundle, of what `open` opens."""
         mark = None if number == SLOTS else self.marks[number == self.pending]
         return self.slot(number), None, mark
 
@@ -219,27 +224,50 @@ class Attempt:
     _counted = False
 
     def __init__(self, host, roles):
-        state = State()
-        self._base = state.base
-        self._roles = roles
-        number = state.pending
-        endpoints = ()
-        if number < SLOTS:
-            self._named = number, state.version
-            try:
-                endpoints = state.open(number).endpoints
-            except BundleError:
-                if state.final:
-                    raise
-        self._all = (1 << len(endpoints)) - 1
-        if host in endpoints:
-            self._index = endpoints.index(host)
-        elif not state.final:
-            number = SLOTS  # It is tried only where it is proved.
-        self._back = self._index >= 0 and _due(state, self._index, time.time())
-        if self._back and not _readable(state):
-            self._back = False
-        self.bundle = state.named(state.kept if number == SLOTS or self._back else number)
+        with lock:
+            state = State()
+            self._base = state.base
+            self._roles = roles
+            number = state.pending
+            endpoints = ()
+            if number < SLOTS:
+                self._named = number, state.version
+                try:
+                    pending = state.open(number)
+                    preflight.check_clock(pending)
+                    endpoints = pending.endpoints
+                except (BundleError, ClockError):
+                    if state.final:
+                        raise
+            self._all = (1 << len(endpoints)) - 1
+            if host in endpoints:
+                self._index = endpoints.index(host)
+            elif not state.final:
+                number = SLOTS  # It is tried only where it is proved.
+            self._back = self._index >= 0 and self._goes_back(state, int(time.time()))
+            self.bundle = state.named(state.kept if number == SLOTS or self._back else number)
+
+    def _goes_back(self, state, now):
+        """Return whether this attempt is to show if the kept bundle does better.
+
+        Only if that could do at all, and the time of the attempt is on flash: else nothing but
+        such attempts would be made.
+        """
+        at = self._index
+        # A clock that went back counts as time that has passed.
+        passed = not 0 <= now - state.since[at] < PATIENCE
+        if state.final or not passed or state.failures[at] < FAILURES:
+            return False
+        try:
+            kept = Bundle(*state.named(state.kept))
+            preflight.check_clock(kept)
+            if kept.leaf_types(self._roles):
+                state.since[at] = now
+                state.save()
+                return True
+        except (OSError, TrustError):
+            pass
+        return False
 
     def begin(self):
         """Record that the attempt is made, before a byte is sent."""
@@ -273,23 +301,19 @@ class Attempt:
 
     def _begun(self, state, _):
         at = self._index
-        if self._back:
-            state.since[at] = int(time.time())
-        elif state.failures[at] < FAILURES:
+        if not self._back and state.failures[at] < FAILURES:
             if not state.failures[at]:
                 state.since[at] = int(time.time())
             state.failures[at] += 1
+            state.save()
             self._counted = True
-        else:
-            return
-        state.save()
 
     def _ended(self, state, error):
         at = self._index
         if error is None:
             state.failures[at] = 0
             state.proved |= 1 << at
-            if self._back and not self._does_too(state.open(self._named[0])):
+            if self._back and not self._does_too(state):
                 state.revert()
             elif state.proved == self._all:
                 state.confirm()
@@ -300,15 +324,18 @@ class Attempt:
             if not self._back and state.reason != code:
                 state.reason = code
                 state.save()
-        elif self._counted:
+        elif self._counted and state.failures[at]:
             state.failures[at] -= 1
             state.save()
 
-    def _does_too(self, pending):
-        """Return whether the pending bundle leads the same chain to the very same anchors.
+    def _does_too(self, state):
+        """Return whether the pending bundle offers the same and ends in the very same anchors.
 
         Then whoever refused it before was not this server, and this connection proves both.
         """
+        pending = state.open(state.pending)
+        if pending.leaf_types(self._roles) != Bundle(*self.bundle).leaf_types(self._roles):
+            return False
         found = pending.find(self._chain, self._roles)
         return found and [hashlib.sha256(anchor).digest() for anchor in found] == self._anchors
 
@@ -339,20 +366,6 @@ def discard(path):
         os.remove(path)
     except OSError:
         pass
-
-
-def _due(state, at, now):
-    """Return whether it is time to see if the kept bundle does better at this endpoint."""
-    # A clock that went back counts as time that has passed.
-    passed = not 0 <= now - state.since[at] < PATIENCE
-    return state.failures[at] >= FAILURES and passed and not state.final
-
-
-def _readable(state):
-    try:
-        return bool(Bundle(*state.named(state.kept)))
-    except BundleError:
-        return False
 
 
 def _sum(data):

@@ -103,8 +103,10 @@ class TrustedStream(io.IOBase):
         except BaseException:
             self.close()
             raise
-        self._proved(None)
-        self._settle()
+        try:
+            self._proved(None)
+        finally:
+            self._settle()
         return True
 
     def _check(self, count):

@@ -14,7 +14,7 @@ from . import preflight, slots
 from .bundle import MAX_SIZE, Bundle
 from .der import DerError, const, fail, header
 from .endpoint import parse
-from .errors import BundleError, ConfigError, HeapError, UpdateError
+from .errors import BundleError, ClockError, ConfigError, HeapError, UpdateError
 from .signature import check
 from .signed import SignedBundle, key_id
 from .slots import CONFIRMED, REVERTED, SLOTS, State, allocate_lock, discard, lock, tidy
@@ -48,10 +48,11 @@ def status():
     """Return a dict that says which bundle is in force and what became of the last update.
 
     version, path, built_at, not_after: of the bundle in force. signed: bool. signers: list of str,
-    `key_id` in hex. kept: int, the version that is proved; pending: int, the one that is being
-    proved, or None. proved, waiting: lists of its endpoints. failures: int, the most at one of
-    them. reason: str, the code of the last failure. last: "confirmed", "reverted" or "" for the
-    last update. floor: int, the highest version that ever was installed.
+    `key_id` in hex. kept: int, the version that is proved, or None where there is no way back;
+    pending: int, the one that is being proved, or None. proved, waiting: lists of its endpoints.
+    failures: int, the most at one of them. reason: str, the code of the last failure. last:
+    "confirmed", "reverted" or "" for the last update. floor: int, the highest version that ever
+    was installed.
     """
     state = State()
     named = state.in_force()
@@ -65,7 +66,10 @@ def status():
     last = state.outcome
     reason = state.reason
     if named != state.named(state.kept):
-        kept = None if state.final else Bundle(*state.named(state.kept)).version
+        try:
+            kept = None if state.final else Bundle(*state.named(state.kept)).version
+        except BundleError:
+            kept = None
         pending = found.version
         for number, host in enumerate(found.endpoints):
             (proved if state.proved >> number & 1 else waiting).append(host)
@@ -95,7 +99,7 @@ def _install(source):
     # half of the heap that it would take without.
     state = State()
     base = state.base
-    number = [n for n in range(SLOTS) if n not in (state.kept, state.pending)][0]
+    number = [n for n in range(SLOTS) if n not in state.saved][0]
     path = state.slot(number)
     slots.being_written = number
     tidy()
@@ -122,7 +126,10 @@ def _install(source):
             except OSError as error:
                 State(base).sweep()
                 raise _full(error)
-            state.sweep()
+            try:
+                state.sweep()
+            except MemoryError:
+                pass  # It is installed; the next one sweeps.
             return found.version
     except BaseException:
         if path:
@@ -131,7 +138,7 @@ def _install(source):
 
 
 def _trusted(state, kept):
-    """Return (points that may sign, the highest version so far); the clock must fit to all.
+    """Return (points that may sign, the highest version so far); the clock must fit to one.
 
     kept: what the update would be gone back to, as State.named gives it.
     """
@@ -141,16 +148,18 @@ def _trusted(state, kept):
         if _unsigned(*kept):
             raise UpdateError("update_no_signers", kept[0])
         raise
-    preflight.check_clock(found)
     signers = found.signers
     version = max(state.version, found.version)
+    clock = found
     if state.pending < SLOTS and not state.final:
         try:
             found = state.open(state.pending)
-        except BundleError:
-            return signers, version
-        preflight.check_clock(found)
-        signers = signers + found.signers
+            signers = signers + found.signers
+            preflight.check_clock(found)
+            clock = found
+        except (BundleError, ClockError):
+            pass
+    preflight.check_clock(clock)
     return signers, version
 
 
@@ -158,31 +167,30 @@ def _write(source, path):
     """Write what comes to this file, as much as the bundle says of itself that it has."""
     begin = b""
     file = None
-    left = 0
-    pieces = _pieces(source)
+    left = [4]  # Bytes; the size is known from the first four.
+    pieces = _pieces(source, left)
     try:
         for piece in pieces:
             if not file:
                 begin += bytes(piece)
-                if len(begin) < 4:
+                left[0] = 4 - len(begin)
+                if left[0] > 0:
                     continue
-                left = _size(begin)
-                _room(path, left)
+                left[0] = _size(begin)
+                _room(path, left[0])
                 try:
                     file = open(path, "wb")
                 except OSError as error:
                     raise _full(error)
                 piece = begin
-            left -= len(piece)
-            if left < 0:
+            left[0] -= len(piece)
+            if left[0] < 0:
                 raise UpdateError("update_damaged", "more bytes than it says")
             try:
                 if file.write(piece) != len(piece):
                     raise OSError(28)  # ENOSPC
             except OSError as error:
                 raise _full(error)
-            if not left and hasattr(source, "readinto"):
-                break  # A stream may go on with something else.
     finally:
         if hasattr(pieces, "close"):
             pieces.close()
@@ -191,22 +199,26 @@ def _write(source, path):
                 file.close()
         except OSError as error:
             raise _full(error)
-    if left or not file:
+    if left[0] or not file:
         raise UpdateError("update_damaged", "cut off")
 
 
-def _pieces(source):
-    """Yield what a source has, in pieces; a view is good until the next one."""
+def _pieces(source, left):
+    """Yield what a source has, in pieces; a view is good until the next one.
+
+    left: list of how many bytes are wanted; from a stream, which may go on, no more are taken.
+    """
     if isinstance(source, str):
         with open(source, "rb") as file:
-            yield from _pieces(file)
+            yield from _pieces(file, left)
+            yield file.read(1)
     elif isinstance(source, (bytes, bytearray, memoryview)):
         for start in range(0, len(source), _PIECE):
             yield source[start : start + _PIECE]
     elif hasattr(source, "readinto"):
         view = memoryview(bytearray(_PIECE))
-        while True:
-            count = source.readinto(view)
+        while left[0]:
+            count = source.readinto(view[: min(_PIECE, left[0])])
             if not count:
                 break
             yield view[:count]

@@ -125,12 +125,12 @@ class Model:
         self.failures[host] = count + 1
         return True
 
-    def end(self, host, outcome, counted, back, server):
+    def end(self, host, outcome, counted, back):
         if not self.pending or host not in self.pending[5]:
             return
         if outcome == "authenticated":
             self.failures[host] = 0
-            if back and server not in self.pending[1]:
+            if back and self.pending[1] != self.kept[1]:
                 self._settle("reverted")
             else:
                 self.proved = tuple(sorted(set(self.proved) | {host}))
@@ -295,7 +295,7 @@ class Sequence:
             outcome = server
         else:
             outcome = "authenticated" if server in used[1] else "refused"
-        after.end(host, outcome, counted, back, server)
+        after.end(host, outcome, counted, back)
         self._power()
         try:
             attempt = Attempt(host, ROLE_ATS)

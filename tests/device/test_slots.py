@@ -9,7 +9,7 @@ from _field import EC, RSA, Field
 from _made import refusal
 from _signed import ENDPOINT, key, signed_bundle
 
-from ats_trust import slots, update
+from ats_trust import preflight, slots, update
 from ats_trust.bundle import Bundle, name_keys
 from ats_trust.endpoint import ROLE_ATS
 from ats_trust.errors import BundleError, ClientRefused, HeapError, PeerRejected
@@ -225,6 +225,7 @@ class TestRevert(_Case):
         can not take a good update away.
         """
         chain = name_keys(chains.LEAF) + name_keys(chains.EC_INT)
+        self.base(*BOTH)
         self.install()
         self.refuse()
         self.assertEqual(self.connect(chain=chain), 1)
@@ -233,6 +234,7 @@ class TestRevert(_Case):
     def test_forged_refusals_of_one(self):
         """The same with two endpoints: the other one has still to be proved."""
         chain = name_keys(chains.LEAF) + name_keys(chains.EC_INT)
+        self.base(*BOTH)
         self.install(endpoints=(ENDPOINT, OTHER))
         self.refuse()
         self.assertEqual(self.connect(chain=chain), 1)
@@ -240,15 +242,59 @@ class TestRevert(_Case):
         self.assertEqual((found["proved"], found["failures"]), ([ENDPOINT], 0))
 
     def test_other_rights(self):
-        """An anchor that may not answer there, or is not the very same, proves nothing."""
+        """The same anchor proves nothing where it may not answer, or for other key types.
+
+        Those are what is offered, and so decide which chain a server shows.
+        """
         chain = name_keys(chains.LEAF) + name_keys(chains.EC_INT)
-        for version, anchors in ((8, ((0x42, EC), (0x11, RSA))), (9, ((0x11, RSA),))):
+        others = (((0x42, EC), (0x11, RSA)), ((0x12, RSA),), ((0x11, EC),), BOTH)
+        for version, anchors in enumerate(others, 8):
             self.install(*anchors, version=version)
             for _ in range(FAILURES):
                 self.connect(REFUSED)
             self.clock.now += PATIENCE
             self.assertEqual(self.connect(chain=chain), 1)
             self.check(1, None, "reverted", 1)
+
+    def test_no_way_back(self):
+        """A kept one that has no root for the endpoint, or has ended, is not tried."""
+        for fields in ({"end": "20260201000000"}, {}):
+            use = 0x12 if fields else 0x42
+            self.base((use, EC), **fields)
+            for name in self.files():
+                if name != "roots_field.bin":
+                    os.remove(self.folder + name)
+            stamp = preflight.stamp
+            preflight.stamp = lambda seconds=None: "20260115000000"
+            try:
+                self.install(built="20260101000000", end="20371231000000")
+            finally:
+                preflight.stamp = stamp
+            self.refuse()
+            self.assertEqual(self.connect(), 8)
+            self.check(8, None, "confirmed")
+
+    def test_ended_before_it_was_proved(self):
+        """An update that has ended is not used, and the next one can be installed."""
+        stamp = preflight.stamp
+        preflight.stamp = lambda seconds=None: "20260115000000"
+        try:
+            self.install(end="20260201000000")
+        finally:
+            preflight.stamp = stamp
+        self.assertEqual(self.connect(), 1)
+        self.assertEqual(self.connect(REFUSED), 1)
+        self.assertEqual(update.status()["failures"], 0)
+        self.install(version=9)
+        self.assertEqual(self.connect(), 9)
+
+    def test_overlapping(self):
+        """A fault of the network takes back what its own attempt counted, and no more."""
+        self.install(endpoints=(ENDPOINT, OTHER))
+        one, two = self.attempt()[0], self.attempt()[0]
+        one.end()
+        two.end(NETWORK)
+        self.assertEqual(State().failures, [0, 0, 0, 0])
 
     def test_not_again(self):
         """What was gone back from is not installed again; a higher version is."""
@@ -382,6 +428,7 @@ class TestFlash(_Case):
         self.install()
         self.refuse()
         self.put("roots_slot0.bin", b"damaged")
+        self.assertIs(update.status()["kept"], None)
         self.assertEqual(self.connect(), 8)
         self.check(8, None, "confirmed", 8)
 
@@ -402,6 +449,42 @@ class TestFlash(_Case):
             del slots.open
         self.assertEqual(self.connect(), 8)
         self.check(8, None, "confirmed")
+
+    def test_full_while_failing(self):
+        """Where the way back can not be recorded it is not taken: pending is tried on."""
+        self.install()
+        self.refuse()
+
+        def full(path, mode):
+            if "w" in mode:
+                raise OSError(28)
+            return open(path, mode)
+
+        slots.open = full
+        try:
+            for _ in range(3):
+                self.assertEqual(self.connect(REFUSED), 8)
+                self.assertEqual(self.connect(NETWORK), 8)
+        finally:
+            del slots.open
+        self.assertEqual(State().failures[0], FAILURES)
+
+    def test_unreadable_state(self):
+        """A state that can not be read is no missing one: nothing is in force."""
+        self.install()
+
+        def broken(path, mode):
+            if "update_state" in path:
+                raise OSError(5)
+            return open(path, mode)
+
+        slots.open = broken
+        try:
+            refusal(self, BundleError, "bundle_damaged", Bundle)
+            refusal(self, BundleError, "bundle_damaged", self.install, version=9)
+        finally:
+            del slots.open
+        self.check(8, 8, "", 1)
 
     def test_few_writes(self):
         """Once five failures are on flash, failing attempts write no more, but once an hour."""

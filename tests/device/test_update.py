@@ -313,7 +313,13 @@ class TestRefused(_Case):
                     raise OSError(110)
                 return count
 
-        self.assertEqual(update.install(Open(data)), 8)
+        self.assertEqual(update.install(Open(data + b"what comes next")), 8)
+
+    def test_superseded_by_cable(self):
+        """What is refused deletes nothing that an older state names, either."""
+        update.install(signed_bundle(*_NEW))
+        self.base(version=20)
+        self.refused("update_older", signed_bundle(*_NEW))
 
     def test_interrupted(self):
         """An interrupt while it is written leaves nothing; one after that leaves it installed."""
