@@ -144,6 +144,9 @@ class PoweredField(Field):
 
     def mount(self):
         self.power = Power()
+        # Hundreds of rounds: garbage is collected when memory asks for it, and not before.
+        self._tidy = slots.tidy
+        slots.tidy = update.tidy = lambda: None
         if not _MICROPYTHON:
             self._replace(_Files(self.power))
             return super().mount()
@@ -157,6 +160,7 @@ class PoweredField(Field):
         return place
 
     def unmount(self, place):
+        slots.tidy = update.tidy = self._tidy
         if _MICROPYTHON:
             vfs.umount(place)
         else:
