@@ -12,7 +12,7 @@ import sys
 from _field import Field
 from _made import unused_path
 
-from ats_trust import signature, slots, update
+from ats_trust import slots, update
 
 _MICROPYTHON = sys.implementation.name == "micropython"
 if _MICROPYTHON:
@@ -147,8 +147,6 @@ class PoweredField(Field):
         # Hundreds of rounds: garbage is collected when memory asks for it, and not before.
         self._tidy = slots.tidy
         slots.tidy = update.tidy = lambda: None
-        self._verdicts = {}
-        update.check = self._check
         if not _MICROPYTHON:
             self._replace(_Files(self.power))
             return super().mount()
@@ -163,7 +161,6 @@ class PoweredField(Field):
 
     def unmount(self, place):
         slots.tidy = update.tidy = self._tidy
-        update.check = signature.check
         if _MICROPYTHON:
             vfs.umount(place)
         else:
@@ -172,13 +169,6 @@ class PoweredField(Field):
                 module.os = os
                 del module.open
             super().unmount(place)
-
-    def _check(self, key, algorithm, digest, value):
-        """Check each signature once: doing so again takes longer than all the rest."""
-        name = key[1], digest, value
-        if name not in self._verdicts:
-            self._verdicts[name] = signature.check(key, algorithm, digest, value)
-        return self._verdicts[name]
 
     def reboot(self):
         """Power again. What was in memory is gone: on MicroPython the flash is another object."""

@@ -310,8 +310,7 @@ class Sequence:
         except (OSError, TrustError):
             if not self.field.power.failed:
                 raise
-            found = None
-        if found:
+        if not self.field.power.failed:  # Else there is no board any more that goes on.
             if found.version != used[0]:
                 raise AssertionError("%d was used, not %d" % (found.version, used[0]))
             if bool(good) != (outcome == "authenticated"):
