@@ -16,14 +16,17 @@ from device_tests import FILES, found_by_cpython
 from interpreters import DEVICE_TESTS, TEST_LIBRARY
 
 STRIDE = 47
+# Of these files, which tests run here.
+_ON_BOARD_TOO = {"test_power": "none", "test_slots": "TestConfirm.", "test_update": "TestSigners."}
 # What can not run here, and why: the reason that the test itself must give when it skips.
 NOT_HERE = {
     "test_flight.TestStream.test_poll": "this board can not be a server",
-    # Its own flash fails in test_update_on_board.py.
+    # Their classes say so; test_update_on_board.py installs, proves and cuts the power there.
     **{
-        f"test_power.{name}": "it takes minutes there"
-        for name in found_by_cpython()["test_power"]
-        if name != "TestLittleFS.test_refused"
+        f"{file}.{name}": "it takes minutes there"
+        for file, runs in _ON_BOARD_TOO.items()
+        for name in found_by_cpython()[file]
+        if not name.startswith(runs)
     },
 }
 _ON_BOARD = Path(__file__).resolve().parent / "on_board"

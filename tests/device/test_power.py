@@ -2,7 +2,6 @@
 
 import unittest
 
-import _pace
 from _field import EC, RSA
 from _pace import paced
 from _power import PoweredField
@@ -20,14 +19,11 @@ _REFUSED = PeerRejected("unknown_issuer")
 class _Cuts(PoweredField):
     """cut: make `action` with the power failing at each of its operations in turn."""
 
+    on_board = False
+
     def setUp(self):
         super().setUp()
         self.base((0x12, EC))
-
-    def not_on_board(self):
-        """Skip what takes a board minutes: its own flash fails in test_update_on_board.py."""
-        if _pace.stride > 1:
-            self.skipTest("it takes minutes there")
 
     def cut(self, prepare, action, versions):
         """Check that after each cut one of `versions` is in force and connects.
@@ -81,12 +77,10 @@ class _Cuts(PoweredField):
 class _Case:
     def test_first_install(self):
         """The very first update."""
-        self.not_on_board()
         self.cut(lambda: None, self.install, (1, 8))
 
     def test_later_install(self):
         """An update of one that came as an update."""
-        self.not_on_board()
 
         def prepare():
             self.install(5)
@@ -96,7 +90,6 @@ class _Case:
 
     def test_install_in_place_of_pending(self):
         """An update that takes the place of one that is not proved."""
-        self.not_on_board()
 
         def prepare():
             self.install(5)
@@ -107,7 +100,6 @@ class _Case:
 
     def test_install_in_place_of_final(self):
         """An update that takes the place of one that distrusts what was there."""
-        self.not_on_board()
 
         def prepare():
             self.install(5)
@@ -118,17 +110,14 @@ class _Case:
 
     def test_confirm(self):
         """The connection that proves an update."""
-        self.not_on_board()
         self.cut(self.install, self.connect, (8,))
 
     def test_failure(self):
         """A connection that is refused."""
-        self.not_on_board()
         self.cut(self.install, lambda: self.connect(_REFUSED), (8,))
 
     def test_revert(self):
         """The connection with which a board goes back."""
-        self.not_on_board()
 
         def prepare():
             self.install()
@@ -152,10 +141,6 @@ class TestFAT(_Case, _Cuts):
     """On FAT, where a file that is being written is lost in a power cut."""
 
     kind = "VfsFat"
-
-    def setUp(self):
-        self.not_on_board()
-        super().setUp()
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ BOTH = ((0x12, EC), (0x11, RSA))
 
 
 class _Case(Field):
+    on_board = False
+
     def setUp(self):
         super().setUp()
         self.base()
@@ -63,6 +65,8 @@ class _Case(Field):
 
 
 class TestConfirm(_Case):
+    on_board = True
+
     def test_one_endpoint(self):
         """Once its endpoint was authenticated it is confirmed; it stays when the power goes."""
         self.install()

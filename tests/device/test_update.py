@@ -19,6 +19,8 @@ _NEW = ((0x12, EC), (0x11, RSA))
 
 
 class _Case(Field):
+    on_board = False
+
     def setUp(self):
         super().setUp()
         self.base()
@@ -65,18 +67,6 @@ class TestGood(_Case):
         with open(path, "rb") as file:
             self.assertEqual(update.install(file), 8)
 
-    def test_either_signer(self):
-        """Either key that the kept bundle names may sign, and replace the other one."""
-        update.install(signed_bundle(*_NEW, key=key(2), signers=(key(3).point, key(2).point)))
-        self.assertEqual(update.status()["signers"], [key(n).id.hex() for n in (3, 2)])
-
-    def test_next_signer(self):
-        """A key that an update brought may sign what replaces it, before that is proved too."""
-        update.install(signed_bundle(*_NEW, signers=(key(1).point, key(3).point)))
-        signers = (key(3).point, key(4).point)
-        update.install(signed_bundle(*_NEW, version=9, key=key(3), signers=signers))
-        self.assertEqual(update.status()["pending"], 9)
-
     def test_largest(self):
         """A file of the largest size is installed."""
         size = len(signed_bundle((0x12, EC), (0x42, sequence(bytes(7000)))))
@@ -88,6 +78,22 @@ class TestGood(_Case):
         self.assertEqual(len(data), 8192)
         update.install(data)
         self.assertEqual(Bundle().version, 8)
+
+
+class TestSigners(_Case):
+    on_board = True
+
+    def test_either_signer(self):
+        """Either key that the kept bundle names may sign, and replace the other one."""
+        update.install(signed_bundle(*_NEW, key=key(2), signers=(key(3).point, key(2).point)))
+        self.assertEqual(update.status()["signers"], [key(n).id.hex() for n in (3, 2)])
+
+    def test_next_signer(self):
+        """A key that an update brought may sign what replaces it, before that is proved too."""
+        update.install(signed_bundle(*_NEW, signers=(key(1).point, key(3).point)))
+        signers = (key(3).point, key(4).point)
+        update.install(signed_bundle(*_NEW, version=9, key=key(3), signers=signers))
+        self.assertEqual(update.status()["pending"], 9)
 
 
 class TestRefused(_Case):
@@ -407,6 +413,8 @@ class TestDamage(_Case):
 
 
 class TestWhichIsInForce(Field):
+    on_board = False
+
     def test_signed_first(self):
         """A bundle that names signers is in force before a newer one that does not."""
         self.base(version=5)
