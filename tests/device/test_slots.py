@@ -392,6 +392,25 @@ class TestDistrust(_Case):
         refusal(self, BundleError, "bundle_damaged", self.install)
 
 
+class _Failing:
+    """In a `with` block no file of `slots` opens of which `when` says so: OSError(number)."""
+
+    def __init__(self, number, when):
+        self._number = number
+        self._when = when
+
+    def __enter__(self):
+        slots.open = self._open
+
+    def __exit__(self, *_):
+        del slots.open
+
+    def _open(self, path, mode):
+        if self._when(path, mode):
+            raise OSError(self._number)
+        return open(path, mode)
+
+
 class TestFlash(_Case):
     def test_damaged_update(self):
         """An update that is damaged before it is proved is as if it had never come."""
@@ -439,18 +458,9 @@ class TestFlash(_Case):
     def test_full(self):
         """Where nothing can be recorded, connections are made all the same."""
         self.install()
-
-        def full(path, mode):
-            if "w" in mode:
-                raise OSError(28)
-            return open(path, mode)
-
-        slots.open = full
-        try:
+        with _Failing(28, lambda path, mode: "w" in mode):
             self.assertEqual(self.connect(), 8)
             self.check(8, 8, "")
-        finally:
-            del slots.open
         self.assertEqual(self.connect(), 8)
         self.check(8, None, "confirmed")
 
@@ -458,36 +468,18 @@ class TestFlash(_Case):
         """Where the way back can not be recorded it is not taken: pending is tried on."""
         self.install()
         self.refuse()
-
-        def full(path, mode):
-            if "w" in mode:
-                raise OSError(28)
-            return open(path, mode)
-
-        slots.open = full
-        try:
+        with _Failing(28, lambda path, mode: "w" in mode):
             for _ in range(3):
                 self.assertEqual(self.connect(REFUSED), 8)
                 self.assertEqual(self.connect(NETWORK), 8)
-        finally:
-            del slots.open
         self.assertEqual(State().failures[0], FAILURES)
 
     def test_unreadable_state(self):
         """A state that can not be read is no missing one: nothing is in force."""
         self.install()
-
-        def broken(path, mode):
-            if "update_state" in path:
-                raise OSError(5)
-            return open(path, mode)
-
-        slots.open = broken
-        try:
+        with _Failing(5, lambda path, mode: "update_state" in path):
             refusal(self, BundleError, "bundle_damaged", Bundle)
             refusal(self, BundleError, "bundle_damaged", self.install, version=9)
-        finally:
-            del slots.open
         self.check(8, 8, "", 1)
 
     def test_few_writes(self):
