@@ -124,9 +124,8 @@ def _meeting_on(board: EmulatedBoard) -> Callable[..., dict[str, Any]]:
         clock: bool = True,
         **options: object,
     ) -> dict[str, Any]:
-        path = board_files(door, roots)
-        options.setdefault("bundle", "/roots.bin")
-        board.copy(path, to="/roots.bin")
+        if options.setdefault("bundle", "/roots.bin"):
+            board.copy(board_files(door, roots), to="/roots.bin")
         if clock:
             board.set_clock()
         arguments = ", ".join(f"{name}={value!r}" for name, value in options.items())

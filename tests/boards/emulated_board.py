@@ -217,6 +217,15 @@ class EmulatedBoard:
                 raise self._hung(f"no power cut within {timeout} s")
             time.sleep(0.05)
 
+    def keep_flash(self) -> None:
+        """Remember what is on its flash, for `restore_flash`."""
+        self._ask("keep_flash")
+
+    def restore_flash(self) -> None:
+        """Power on with the remembered flash: from here the same needs the same operations."""
+        self._ask("restore_flash")
+        self.set_clock()
+
     def patience(self, seconds: float) -> None:
         """How long, of the host's time, the board's time stands still for a silent server."""
         self._ask("patience", milliseconds=round(seconds * 1000))

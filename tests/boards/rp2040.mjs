@@ -441,6 +441,17 @@ class Board {
     };
   }
 
+  keepFlash() {
+    this.kept = this.flash.slice(0, FLASH_BYTES);
+  }
+
+  restoreFlash() {
+    this.powerOff();
+    this.cutAfter = -1;
+    this.flash.set(this.kept);
+    this.powerOn();
+  }
+
   save() {
     const temporary = `${settings.flash}.new`;
     writeFileSync(temporary, this.flash.subarray(0, FLASH_BYTES));
@@ -480,6 +491,14 @@ const commands = {
   },
   patience: ({ milliseconds }) => {
     board.patience = milliseconds;
+    return {};
+  },
+  keep_flash: () => {
+    board.keepFlash();
+    return {};
+  },
+  restore_flash: () => {
+    board.restoreFlash();
     return {};
   },
   save: () => {

@@ -212,9 +212,8 @@ def test_a_key_hidden_in_the_old_way_is_refused(shell: Shell) -> None:
 def test_a_bundle_from_the_future_is_refused(shell: Shell) -> None:
     """Boards would refuse it, and once installed it would stop their clocks."""
     anchors = [root.anchor for root in load_manifest().roots if "data-ats" in root.endpoints]
-    shell.path("roots.bin").write_bytes(
-        encode_bundle(anchors, version=1, built_at=NOW + timedelta(minutes=5))
-    )
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=5)
+    shell.path("roots.bin").write_bytes(encode_bundle(anchors, version=1, built_at=soon))
 
     said = shell.refused(f"{SIGN} --endpoint {HOST} -o signed.bin")
 
