@@ -79,24 +79,25 @@ def name_keys(data):
 class Bundle:
     """A bundle on flash that was whole when it was opened.
 
-    path: str; None at first for the one in force, for this host if one is named. mark: bytes, with
-    which its digest begins, if that is known. version: int, rises from bundle to bundle.
-    built_at, not_after: "YYYYMMDDHHMMSS".
+    path: str; None at first for the one in force, for this host if one is named, at the time `now`
+    (a stamp; None is the clock's). mark: bytes, with which its digest begins, if known.
+    version: int, rises from bundle to bundle. built_at, not_after: "YYYYMMDDHHMMSS".
     uses: bytes, one for each anchor: its roles and the leaf key types that it can authenticate.
     signed: bool, it is of the format that names signers and bears a signature, which nobody checks
-    here: `update` does so before a bundle is installed.
+    here: `update` does so before a bundle is installed. base: what `by_cable` returned, where no
+    path was given.
     Raises BundleError("bundle_missing") or BundleError("bundle_damaged").
     """
 
-    def __init__(self, path=None, host=None, mark=None):
+    def __init__(self, path=None, host=None, mark=None, now=None):
         self.signed = False
         if not path:
-            base = by_cable()
+            self.base = base = by_cable()
             path = base[2]
             if library_file("update_state1.bin") or library_file("update_state0.bin"):
                 from .slots import State
 
-                path, _, mark = State(base).in_force(host)
+                path, _, mark = State(base).in_force(host, now)
         self.path = path
         self._mark = mark
         self.uses = bytes([use for use, _ in self._read()])

@@ -36,7 +36,10 @@ def set_clock(host=None, bundle=None):
         except OSError:
             if attempt == 2:
                 raise
-    preflight.check_clock(anchors, preflight.stamp(seconds))
+    now = preflight.stamp(seconds)
+    if now > anchors.not_after and not bundle:
+        anchors = Bundle(now=now)  # An update that has ended by then is not in force any more.
+    preflight.check_clock(anchors, now)
     parts = time.gmtime(seconds)
     machine.RTC().datetime(parts[:3] + (parts[6] + 1,) + parts[3:6] + (0,))
     return preflight.check_clock(anchors)

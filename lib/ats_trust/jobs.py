@@ -94,7 +94,8 @@ class Jobs:
         if not notified:
             if not name or not _fits(name, 64, "_-") or number is None:
                 return True
-            work = name, number, document.get("version"), text or document.get("bundle")
+            version = _get(document, "version", int)
+            work = name, number, version, text or document.get("bundle")
         message = execution = document = None  # An installation needs the memory.
         self._later(work)
         return True
@@ -138,13 +139,14 @@ class Jobs:
         """Return (status, its details) of a job with this version and this bundle in base64."""
         details = {"version": version}
         try:
-            if not isinstance(text, (str, memoryview)) or version != _version(text):
+            named = _named(text) if isinstance(text, (str, memoryview)) else (None,)
+            if version is None or version != named[0]:
                 raise UpdateError("update_damaged", "no bundle, or not the job's version")
             from . import update
 
             status = update.status()
-            if status["pending"] != version:
-                if status["kept"] == version:
+            if named != (status["pending"], status["digest"]):
+                if named == (status["kept"], status["kept_digest"]):
                     return "SUCCEEDED", details
                 if status["last"] == "reverted" and status["floor"] == version:
                     details["code"] = "update_reverted"
@@ -205,16 +207,18 @@ def _read(payload):
     return message, text
 
 
-def _version(text):
-    """Return the version that a bundle says it is of, None if it says nothing."""
+def _named(text):
+    """Return (version, digest as in update.status()) that a bundle says it has, or (None,)."""
     try:
         data = binascii.a2b_base64(text[:64])
-        start = 0
-        for _ in range(2):
-            start = header(data, start, len(data), False)[1]
-        return integer(data, integer(data, start, len(data))[1], len(data))[0]
+        start = header(data, 0, len(data), False)[1]
+        _, start, stop = header(data, start, len(data), False)
+        version = integer(data, integer(data, start, len(data))[1], len(data))[0]
+        start = stop // 3 * 4  # Behind the body is the digest: two bytes of header, then this.
+        data = binascii.a2b_base64(text[start : start + 16])
+        return version, data[stop % 3 + 2 : stop % 3 + 10].hex()
     except (ValueError, DerError):
-        return None
+        return (None,)
 
 
 def _pieces(text):
@@ -228,4 +232,9 @@ def _pieces(text):
 
 def _plain(value):
     """Return a text that AWS takes for a value: of 1,024 characters at most, none for control."""
-    return "".join([char if " " <= char <= "~" else "?" for char in str(value)[:1024]])
+    # As bytes: each character of a str would stay in MicroPython's table of strings for good.
+    data = bytearray(str(value).encode()[:1024])
+    for at, byte in enumerate(data):
+        if not 32 <= byte < 127:
+            data[at] = 63  # A question mark.
+    return bytes(data).decode()

@@ -134,15 +134,18 @@ class State:
         mark = None if number == SLOTS else self.marks[number == self.pending]
         return self.slot(number), None, mark
 
-    def in_force(self, host=None):
-        """Return what `named` does for the bundle in force.
+    def in_force(self, host=None, now=None):
+        """Return what `named` does for the bundle in force at this time (a stamp; None is now).
 
-        While an update is being proved it is that one; for a host that it does not list the kept.
+        While an update is being proved it is that one, unless it has ended; for a host that it
+        does not list the kept.
         """
         number = self.pending
         if number < SLOTS and not self.final:
             try:
-                if host not in [None] + self.open(number).endpoints:
+                found = self.open(number)
+                ended = (now or preflight.stamp()) > found.not_after
+                if ended or host not in [None] + found.endpoints:
                     number = SLOTS
             except BundleError:
                 number = SLOTS  # As if it had never come: it did not even prove that it is whole.
@@ -216,18 +219,19 @@ class State:
 class Attempt:
     """One connection to an endpoint: with which bundle, and what becomes of an update by it.
 
-    host: str. roles: int, those of the anchors that may answer there.
+    host: str. roles: int, those of the anchors that may answer there. base: as for State.
     bundle: arguments for Bundle, of the one to use.
     """
 
     _index = -1  # Of the endpoint in the pending bundle; -1: nothing is recorded.
     _counted = False
 
-    def __init__(self, host, roles):
+    def __init__(self, host, roles, base=None):
         with lock:
-            state = State()
+            state = State(base)
             self._base = state.base
             self._roles = roles
+            self._chain = self._anchors = ()  # For later, when there may be no memory.
             number = state.pending
             endpoints = ()
             if number < SLOTS:
@@ -271,7 +275,7 @@ class Attempt:
 
     def begin(self):
         """Record that the attempt is made, before a byte is sent."""
-        self._record(self._begun)
+        self._record(Attempt._begun)
 
     def end(self, error=None, chain=b"", anchors=()):
         """Record how it ended. error: None, the server was authenticated; or the exception.
@@ -281,7 +285,7 @@ class Attempt:
         """
         self._chain = chain
         self._anchors = anchors
-        self._record(self._ended, error)
+        self._record(Attempt._ended, error)
         self._index = -1
 
     def _record(self, change, error=None):
@@ -292,7 +296,7 @@ class Attempt:
                 with lock:
                     state = State(self._base)
                     if (state.pending, state.version) == self._named:
-                        change(state, error)
+                        change(self, state, error)
                 return
             except MemoryError:
                 gc.collect()
@@ -321,7 +325,7 @@ class Attempt:
             state.sweep()
         elif isinstance(error, (TrustError, MemoryError)):
             code = getattr(error, "code", "heap")
-            if not self._back and state.reason != code:
+            if self._counted and state.reason != code:
                 state.reason = code
                 state.save()
         elif self._counted and state.failures[at]:
@@ -348,7 +352,7 @@ def tidy():
 
 def renewed(context):
     """Return a TrustedContext like this one, for one connection, with the bundle to use now."""
-    attempt = Attempt(context._host, context._roles)
+    attempt = Attempt(context._host, context._roles, context._bundle.base)
     made = type(context)(
         context._host,
         bundle=attempt.bundle,

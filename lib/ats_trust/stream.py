@@ -92,21 +92,22 @@ class TrustedStream(io.IOBase):
             return True
         self._more = True
         try:
-            count = self._secured.readinto(bytearray(1))
-            if not self._flight.finished:
-                if count == 0:
-                    raise OSError(104)  # ECONNRESET: hung up before the end.
-                return False
-            self._check(count)
-        except Exception as error:  # Whatever it was, the server is not authenticated.
-            raise self._refused(error)
+            try:
+                count = self._secured.readinto(bytearray(1))
+                if not self._flight.finished:
+                    if count == 0:
+                        raise OSError(104)  # ECONNRESET: hung up before the end.
+                    return False
+                self._check(count)
+            except Exception as error:  # Whatever it was, the server is not authenticated.
+                raise self._refused(error)
+            self._proved(None)
         except BaseException:
+            # Also an interrupt while an update's proof is recorded: who called may hold nothing
+            # but the socket, and must not be able to go on in clear.
             self.close()
             raise
-        try:
-            self._proved(None)
-        finally:
-            self._settle()
+        self._settle()
         return True
 
     def _check(self, count):

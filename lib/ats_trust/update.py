@@ -47,8 +47,9 @@ def install(source):
 def status():
     """Return a dict that says which bundle is in force and what became of the last update.
 
-    version, path, built_at, not_after: of the bundle in force. signed: bool. signers: list of str,
-    `key_id` in hex. kept: int, the version that is proved, or None where there is no way back;
+    version, path, built_at, not_after: of the bundle in force. digest: str, of what was signed,
+    its first 8 bytes in hex; "" without signature. signers: list of str, `key_id` in hex.
+    kept: int, the version that is proved, or None where there is no way back; kept_digest.
     pending: int, the one that is being proved, or None. proved, waiting: lists of its endpoints.
     failures: int, the most at one of them. reason: str, the code of the last failure. last:
     "confirmed", "reverted" or "" for the last update. floor: int, the highest version that ever
@@ -56,34 +57,40 @@ def status():
     """
     state = State()
     named = state.in_force()
-    found = Bundle(*named)
-    if found.signed:
-        found = SignedBundle(*named)
-    kept = found.version
+    found, digest = _opened(named)
+    kept, kept_digest = found.version, digest
     pending = None
     proved = []
     waiting = []
     last = state.outcome
     reason = state.reason
     if named != state.named(state.kept):
+        kept, kept_digest = None, ""
         try:
-            kept = None if state.final else Bundle(*state.named(state.kept)).version
+            if not state.final:
+                before, kept_digest = _opened(state.named(state.kept))
+                kept = before.version
         except BundleError:
-            kept = None
+            pass
         pending = found.version
         for number, host in enumerate(found.endpoints):
             (proved if state.proved >> number & 1 else waiting).append(host)
     elif state.pending < SLOTS:
         last = REVERTED
-        reason = "bundle_damaged"
+        reason = "update_expired"
+        try:
+            state.open(state.pending)
+        except BundleError:
+            reason = "bundle_damaged"
     return {
         "version": found.version,
         "path": found.path,
         "built_at": found.built_at,
         "not_after": found.not_after,
-        "signed": found.signed,
-        "signers": [key_id(point).hex() for point in found.signers] if found.signed else [],
+        "digest": digest,
+        "signers": [key_id(point).hex() for point in found.signers] if digest else [],
         "kept": kept,
+        "kept_digest": kept_digest,
         "pending": pending,
         "proved": proved,
         "waiting": waiting,
@@ -92,6 +99,15 @@ def status():
         "last": {CONFIRMED: "confirmed", REVERTED: "reverted"}.get(last, ""),
         "floor": max(state.version, found.version),
     }
+
+
+def _opened(named):
+    """Return (the bundle that `State.named` names, its digest as `status` has it)."""
+    found = Bundle(*named)
+    if not found.signed:
+        return found, ""
+    found = SignedBundle(*named)
+    return found, found.digest[:8].hex()
 
 
 def _install(source):
@@ -103,6 +119,7 @@ def _install(source):
     path = state.slot(number)
     slots.being_written = number
     tidy()
+    discard(path)  # What a power cut left there takes room.
     try:
         _write(source, path)
         tidy()

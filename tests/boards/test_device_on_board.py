@@ -17,7 +17,13 @@ from interpreters import DEVICE_TESTS, TEST_LIBRARY
 
 STRIDE = 47
 # Of these files, which tests run here.
-_ON_BOARD_TOO = {"test_power": "none", "test_slots": "TestConfirm.", "test_update": "TestSigners."}
+_ON_BOARD_TOO = {
+    "test_jobs": "TestJob.",
+    "test_power": "none",
+    "test_signature_edges": "none",
+    "test_slots": "none",
+    "test_update": "TestSigners.",
+}
 # What can not run here, and why: the reason that the test itself must give when it skips.
 NOT_HERE = {
     "test_flight.TestStream.test_poll": "this board can not be a server",
@@ -28,6 +34,7 @@ NOT_HERE = {
         for name in found_by_cpython()[file]
         if not name.startswith(runs)
     },
+    "test_clock.TestUpdateThatHasEnded.test_it_is_passed_over": "it takes minutes there",
 }
 _ON_BOARD = Path(__file__).resolve().parent / "on_board"
 _FOLDER = "/tests"

@@ -2,14 +2,14 @@
 
 import os
 import sys
-import unittest
 
-import _pace
 import data_roots as roots
 from _made import trimmed, unused_path
+from _pace import PacedCase
 from _signed import signed_bundle
 
 from ats_trust import signature, slots, update
+from ats_trust.der import header
 
 EC = trimmed(roots.EC_ROOT)
 RSA = trimmed(roots.RSA_ROOT)
@@ -32,23 +32,17 @@ def _check(key, algorithm, digest, value):
     """Check each signature once: on a board to do so again takes longer than all the rest."""
     name = key[1], digest, value
     if name not in _verdicts:
-        if len(_verdicts) > 100:
+        if len(_verdicts) > 1000:
             _verdicts.clear()
         _verdicts[name] = signature.check(key, algorithm, digest, value)
     return _verdicts[name]
 
 
-class Field(unittest.TestCase):
-    """folder: the library's folder of this board, with "/". clock: what `slots` takes for time.
-
-    on_board: whether these tests run on the emulated board, where they take minutes.
-    """
-
-    on_board = True
+class Field(PacedCase):
+    """folder: the library's folder of this board, with "/". clock: what `slots` takes for time."""
 
     def setUp(self):
-        if _pace.stride > 1 and not self.on_board:
-            self.skipTest("it takes minutes there")
+        super().setUp()
         self.clock = Clock()
         before = slots.time
         slots.time = self.clock
@@ -87,6 +81,13 @@ class Field(unittest.TestCase):
     def put(self, name, data):
         with open(self.folder + name, "wb") as file:
             file.write(data)
+
+    @staticmethod
+    def digest(data):
+        """The digest of a bundle as update.status() has it."""
+        start = header(data, 0, len(data))[1]
+        start = header(data, start, len(data))[2]
+        return data[start + 2 : start + 10].hex()
 
     def files(self):
         """Everything that is in the folder: {name: content}."""

@@ -6,7 +6,19 @@ first case runs: so only what other tests cover too, or what is too slow for a b
 this.
 """
 
+import unittest
+
 stride = 1
+
+
+class PacedCase(unittest.TestCase):
+    """on_board: whether these tests run on a board, too."""
+
+    on_board = True
+
+    def setUp(self):
+        if stride > 1 and not self.on_board:
+            self.skipTest("it takes minutes there")
 
 
 def paced(cases):

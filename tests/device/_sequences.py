@@ -13,7 +13,7 @@ from _made import bundle
 from _signed import ENDPOINT, key, signed, signed_body, signed_bundle
 
 from ats_trust import update
-from ats_trust.bundle import Bundle, name_keys
+from ats_trust.bundle import Bundle, by_cable, name_keys
 from ats_trust.endpoint import ROLE_ATS
 from ats_trust.errors import PeerRejected, TrustError
 from ats_trust.slots import FAILURES, PATIENCE, Attempt, State
@@ -165,8 +165,15 @@ def distrust_of(new):
     return new[4]
 
 
+def base(field):
+    """Bring the bundle by cable that every sequence begins with."""
+    field.base((0x12, EC), signers=(key(1).point, key(2).point), endpoints=(ENDPOINT,))
+
+
 def real_view():
     found = update.status()
+    if not found["digest"]:
+        raise AssertionError("an unsigned bundle is in force")
     return (
         found["version"],
         found["pending"],
@@ -189,9 +196,8 @@ class Sequence:
         self.made = made
         self.counts = counts
         self.server = "ec"
-        base = (1, ("ec",), (1, 2), 1, False, (ENDPOINT,))
-        field.base((0x12, EC), signers=(key(1).point, key(2).point), endpoints=(ENDPOINT,))
-        self.model = Model(base)
+        self.base = by_cable()  # As a context remembers it.
+        self.model = Model((1, ("ec",), (1, 2), 1, False, (ENDPOINT,)))
 
     def run(self, events):
         for _ in range(events):
@@ -216,8 +222,6 @@ class Sequence:
         real, model = real_view(), self.model.view()
         if real != model:
             raise AssertionError("the board has %r, the model %r" % (real, model))
-        if not Bundle().signed:
-            raise AssertionError("an unsigned bundle is in force")
 
     def _count(self, what):
         self.counts[what] = self.counts.get(what, 0) + 1
@@ -234,7 +238,7 @@ class Sequence:
     def _encoded(self, new, bad):
         name = new, bad
         if name not in self.made:
-            if len(self.made) > 200:
+            if len(self.made) > 1000:
                 self.made.clear()
             version, anchors, signers, signer, distrust, endpoints = new
             fields = {
@@ -298,7 +302,7 @@ class Sequence:
         after.end(host, outcome, counted, back)
         self._power()
         try:
-            attempt = Attempt(host, ROLE_ATS)
+            attempt = Attempt(host, ROLE_ATS, self.base)
             found = Bundle(*attempt.bundle)
             attempt.begin()
             chain = _CHAINS.get(server, b"")
@@ -311,7 +315,7 @@ class Sequence:
             if not self.field.power.failed:
                 raise
         if not self.field.power.failed:  # Else there is no board any more that goes on.
-            if found.version != used[0]:
+            if found.version != used[0] or not found.signed:
                 raise AssertionError("%d was used, not %d" % (found.version, used[0]))
             if bool(good) != (outcome == "authenticated"):
                 raise AssertionError("%s was %s" % (server, outcome))

@@ -83,6 +83,8 @@ def accepted(about=None, **fields):
 class Case(Field):
     """A board with a signed bundle of version 7."""
 
+    on_board = False
+
     def setUp(self):
         super().setUp()
         self.put("roots_field.bin", new_bundle(7))
@@ -224,6 +226,8 @@ class TestNotify(Case):
 
 
 class TestJob(Case):
+    on_board = True
+
     def test_installed(self):
         """The bundle is installed, what it waits for is reported, and a new connection wanted."""
         self.jobs.start()
@@ -319,6 +323,16 @@ class TestJob(Case):
         self.assertEqual(self.report(accepted(kept())), ("SUCCEEDED", {"version": "7"}))
         self.assertEqual(self.files(), before)
 
+    def test_another_of_this_version(self):
+        """A bundle with the version of one that the board has, and other contents, has failed."""
+        self.installed()
+        for version in (7, 8):
+            other = new_bundle(version, signers=(key(1).point, key(3).point))
+            payload = accepted(document(other, version=version), number=version)
+            status, details = self.report(payload, number=version)
+            self.assertEqual((status, details["code"]), ("FAILED", "update_older"))
+        self.assertEqual(update.status()["pending"], 8)
+
     def test_next_job(self):
         """After one job comes another, over the same connection."""
         self.report(accepted(kept()))
@@ -408,7 +422,20 @@ class TestRefused(Case):
 
         self.patch(update, "install", fail)
         details = self.check("update_damaged", document())
-        self.assertEqual(details["detail"], "???" + "x" * 1021)
+        # One for each byte of the euro sign.
+        self.assertEqual(details["detail"], "?????" + "x" * 1019)
+
+    def test_deep(self):
+        """Brackets in brackets in brackets do nothing but fail."""
+        deep = "[" * 2000 + "]" * 2000
+        for version in (deep, '{"version":' + deep + "}"):
+            payload = (
+                '{"execution":{"jobId":"job-1","versionNumber":1,"jobDocument":{"version":%s,'
+                '"operation":"ats_trust.rotate","bundle":"MAAA"}}}' % version
+            )
+            self.assertIs(self.jobs.handle(_ACCEPTED, payload.encode()), True)
+        # CPython can not read them, and so does not even know of a job.
+        self.assertTrue(all(sent[1]["status"] == "FAILED" for sent in self.told()))
 
 
 class TestNotYet(Case):

@@ -4,7 +4,7 @@ import unittest
 
 from _pace import paced
 from _power import PoweredField
-from _sequences import Sequence
+from _sequences import Sequence, base
 
 
 class TestSequences(PoweredField):
@@ -14,12 +14,13 @@ class TestSequences(PoweredField):
 
 
 def run(field, seeds, events):
-    """Make these sequences, each on an empty board. Returns how often what happened."""
+    """Make these sequences, each on a new board. Returns how often what happened."""
     made = {}
     counts = {}
-    empty = field.snapshot()
+    base(field)
+    begin = field.snapshot()
     for seed in seeds:
-        field.restore(empty)
+        field.restore(begin)
         field.clock.now = 1_800_000_000
         try:
             Sequence(field, seed, made, counts).run(events)

@@ -9,7 +9,7 @@ import unittest
 from hashlib import sha256
 
 from _made import element, integer, sequence
-from _pace import paced
+from _pace import PacedCase, paced
 from _signed import G, N, P, multiple
 from data_signatures import RSA_MODULUS, RSA_SIGNATURE, SIGNED
 
@@ -62,8 +62,10 @@ def _ending_in(point, r):
     return _ecdsa(r, r, r, _without_g(point))
 
 
-class TestNumbers(unittest.TestCase):
+class TestNumbers(PacedCase):
     """r and s are between 1 and n - 1; all of these may be met, and nothing else."""
+
+    on_board = False
 
     def test_range(self):
         """What is the same modulo n, or p, as a good r or s is refused."""
@@ -143,8 +145,10 @@ class TestNumbers(unittest.TestCase):
         self.assertIs(_ending_in((x, P - y), 5), True)
 
 
-class TestSums(unittest.TestCase):
+class TestSums(PacedCase):
     """u times the base point plus v times the key, whatever these are."""
+
+    on_board = False
 
     def holds(self, u, v, secret):
         """Check one sum: a point's x is accepted as r, no point at all refused."""
@@ -182,8 +186,10 @@ class TestSums(unittest.TestCase):
             self.assertIs(_ecdsa(r, 12345, N - 5 * r % N, multiple(5)), False)
 
 
-class TestDigest(unittest.TestCase):
+class TestDigest(PacedCase):
     """The digest is a number of exactly 32 octets."""
+
+    on_board = False
 
     def test_numbers(self):
         """A digest of 0, of n and more, and of ones alone is taken modulo n."""
@@ -223,10 +229,13 @@ class TestDigest(unittest.TestCase):
             self.assertIs(_rsa(signature, digest), size == 32, size)
 
 
-class TestEncoding(unittest.TestCase):
+class TestEncoding(PacedCase):
     """Of r and s exactly one encoding is read, the one in DER."""
 
+    on_board = False
+
     def setUp(self):
+        super().setUp()
         # The key is G and the nonce 4; r and s begin with a bit that is set, so with a zero octet.
         self.r, self.s = multiple(4)[0], N - 1
         self.digest = _octets((4 * self.s - self.r) % N)
@@ -333,8 +342,10 @@ class TestEncoding(unittest.TestCase):
                     self.assertIs(self.says(wrong), False)
 
 
-class TestPoint(unittest.TestCase):
+class TestPoint(PacedCase):
     """The key is a point of the curve, uncompressed: 4, x, y, both below p."""
+
+    on_board = False
 
     def says(self, key, x):
         """What is said of a signature in which the sum is the key itself, so that r is its x."""
@@ -425,8 +436,10 @@ class TestPoint(unittest.TestCase):
         self.assertIs(self.says(short, _LOW_Y[0]), False, "y without its zero octets")
 
 
-class TestPadding(unittest.TestCase):
+class TestPadding(PacedCase):
     """RSA, PKCS#1 v1.5: of all paddings of a digest one alone is right."""
+
+    on_board = False
 
     def refused(self, cases):
         for what, padded in cases:
@@ -564,8 +577,10 @@ class TestPadding(unittest.TestCase):
             self.assertIs(accepted, holds)
 
 
-class TestRsaNumbers(unittest.TestCase):
+class TestRsaNumbers(PacedCase):
     """RSA with the exponents that are in use."""
+
+    on_board = False
 
     def test_real_key(self):
         """0, 1, n - 1 and what is not below n are signatures of nothing."""

@@ -65,8 +65,6 @@ class _Case(Field):
 
 
 class TestConfirm(_Case):
-    on_board = True
-
     def test_one_endpoint(self):
         """Once its endpoint was authenticated it is confirmed; it stays when the power goes."""
         self.install()
@@ -165,6 +163,16 @@ class TestRevert(_Case):
         self.assertEqual(update.status()["reason"], "heap")
         self.crash()
         self.assertEqual(update.status()["failures"], 4)
+
+    def test_who_goes_on_trying(self):
+        """After the fifth failure nothing is written any more but once an hour, whatever comes."""
+        self.install()
+        for _ in range(FAILURES):
+            self.connect(REFUSED)
+        before = self.files()
+        for code in ("not_tls", "unknown_issuer") * 5:
+            self.connect(PeerRejected(code))
+        self.assertEqual(self.files(), before)
 
     def test_crash_loop(self):
         """A board that crashes in each attempt goes back, too."""
@@ -289,6 +297,11 @@ class TestRevert(_Case):
         self.assertEqual(self.connect(), 1)
         self.assertEqual(self.connect(REFUSED), 1)
         self.assertEqual(update.status()["failures"], 0)
+        # Nor does it stand in the way of a new context, or of the clock.
+        self.assertEqual(Bundle(None, ENDPOINT).version, 1)
+        self.assertEqual(Bundle().version, 1)
+        self.assertEqual(self.check(1, None, "reverted", 1)["reason"], "update_expired")
+        self.assertEqual(Bundle(now="20260115000000").version, 8)
         self.install(version=9)
         self.assertEqual(self.connect(), 9)
 

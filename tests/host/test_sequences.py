@@ -60,6 +60,10 @@ def test_on_micropython(part: int, newest_micropython: MicroPython) -> None:
     arguments = map(str, (part * _SEQUENCES, _SEQUENCES, _EVENTS))
     _check(
         newest_micropython.run(
-            _PROGRAM, *arguments, path=[DEVICE_TESTS, TEST_LIBRARY], timeout=170
+            _PROGRAM,
+            *arguments,
+            path=[DEVICE_TESTS, TEST_LIBRARY],
+            options=["-X", "heapsize=16m"],  # It remembers a thousand bundles.
+            timeout=170,
         )
     )
