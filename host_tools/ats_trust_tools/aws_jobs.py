@@ -41,6 +41,10 @@ _COUNTS = {
 _JOB_ENDED = ("COMPLETED", "CANCELED", "DELETION_IN_PROGRESS")
 
 
+class JobDeleted(ToolError):
+    """The job is gone, and with it what is known of its devices."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far a job is. status: AWS's word for it. counts: devices by the state of theirs."""
@@ -148,7 +152,13 @@ def make_job(
 def progress_of(iot: Any, name: str) -> Progress:
     """Ask AWS how far the job is."""
     with aws_failures():
-        job = iot.describe_job(jobId=name)["job"]
+        try:
+            job = iot.describe_job(jobId=name)["job"]
+        except iot.exceptions.ResourceNotFoundException:
+            raise JobDeleted(
+                f"AWS has no job {name} any more, it was deleted; what a device has, "
+                "`ats_trust.update.status()` says there"
+            ) from None
         details = job.get("jobProcessDetails", {})
         counts = {state: int(details.get(key, 0)) for state, key in _COUNTS.items()}
         return Progress(str(job["status"]), counts)
@@ -163,6 +173,8 @@ def watch(iot: Any, name: str, changed: Callable[[Progress], None]) -> Progress:
     while True:
         try:
             now = progress_of(iot, name)
+        except JobDeleted:
+            raise
         except ToolError as error:
             raise ToolError(
                 f"{error}; the job {name} goes on at AWS, the same command watches it again"

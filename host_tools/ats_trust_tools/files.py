@@ -86,8 +86,11 @@ def read_bounded(path: str | os.PathLike[str], what: str, limit: int = MAX_INPUT
     return data
 
 
-def refuse_same_file(output: Path, inputs: Iterable[str | os.PathLike[str]]) -> None:
-    """Raise UsageError when writing `output` would destroy one of the files it is made from."""
+def refuse_loss(output: Path, inputs: Iterable[str | os.PathLike[str]]) -> None:
+    """Raise when writing `output` would destroy what can not be made again.
+
+    UsageError for one of the files that it is made from, ToolError for a private key in PEM.
+    """
     for path in inputs:
         try:
             same = output.samefile(path)
@@ -95,6 +98,14 @@ def refuse_same_file(output: Path, inputs: Iterable[str | os.PathLike[str]]) -> 
             continue  # One of them is not there, or can not be: reading or writing it says so.
         if same:
             raise UsageError(f"{output} is one of the input files; write to another one")
+    try:
+        _refuse_irregular(output)
+        with output.open("rb") as stream:
+            key = b"PRIVATE KEY-----" in stream.read(MAX_INPUT)
+    except OSError:
+        return  # Nothing is there, or whoever writes says what is wrong.
+    if key:
+        raise ToolError(f"{output} holds a private key, which would be lost; name another file")
 
 
 def refuse_special(output: Path) -> None:

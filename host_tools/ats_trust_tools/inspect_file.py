@@ -31,14 +31,15 @@ from .pem import blocks, looks_like_pem
 from .plan import EXPIRES_SOON
 from .roots import Manifest
 from .signed_bundle import refusal
+from .signing_key import read_public_key
 from .stamps import stamp
 
 
 def explain(path: Path, manifest: Manifest, now: datetime) -> dict[str, Any]:
     """Return what a file is and holds: "kind", "warnings" and facts by kind.
 
-    kind: "bundle", "device", "certificates" or "private key". Raises ToolError, or the device
-    library's TrustError, when it is none of these or is damaged.
+    kind: "bundle", "device", "certificates", "private key" or "public key". Raises
+    ToolError, or the device library's TrustError, when it is none of these or is damaged.
     """
     content = read_bounded(path, "a bundle, a device file or a certificate")
     if looks_like_pem(content):
@@ -50,6 +51,9 @@ def explain(path: Path, manifest: Manifest, now: datetime) -> dict[str, Any]:
             "PRIVATE KEY" in label for label in labels
         ):
             return _private_key()
+        if labels == {"PUBLIC KEY"}:
+            identity = key_id(read_public_key(path)).hex()
+            return {"kind": "public key", "key_id": identity, "warnings": []}
         return _certificates(path, content, manifest, now)
     kind = shape(content)
     if kind == "bundle":
@@ -237,7 +241,9 @@ def signer(certificate: bytes, chain: list[bytes], index: int, manifest: Manifes
 def _private_key() -> dict[str, Any]:
     return {
         "kind": "private key",
-        "warnings": ["keep it to yourself: whoever has it can pose as the device"],
+        "warnings": [
+            "keep it to yourself: whoever has it can pose as the device, or sign for all of yours"
+        ],
     }
 
 

@@ -82,8 +82,7 @@ def check_step(
     if update.version <= installed.version:
         raise ToolError(
             f"{path} has version {update.version}, and devices with {installed_path} have "
-            f"{installed.version} and install only what is newer; sign it with a higher one "
-            "(--bundle-version now)"
+            f"{installed.version} and install only what is newer; sign it again (`ats-trust sign`)"
         )
     known = {key_id(point).hex() for point in installed.signers}
     if update.signer.hex() not in known:
@@ -92,15 +91,22 @@ def check_step(
             f"bundles of {' and '.join(sorted(known))} alone"
         )
     for_good = " for good (--distrust)" if update.distrust else ", once the update is proved"
-    kept = {_identity(anchor) for _, anchor in update.anchors()}
-    lost = [
-        _name(anchor, manifest)
-        for _, anchor in installed.anchors()
-        if _identity(anchor) not in kept
-    ]
+    mine = update.anchors()
+    kept = {_identity(anchor) for _, anchor in mine}
+    lost, changed = [], []
+    for use, anchor in installed.anchors():
+        if _identity(anchor) not in kept:
+            lost.append(_name(anchor, manifest))
+        elif (use, anchor) not in mine:
+            changed.append(_name(anchor, manifest))
     notes = []
     if lost:
         notes.append(f"devices lose {' and '.join(lost)}{for_good}")
+    if changed and update.distrust:
+        notes.append(
+            f"{' and '.join(changed)} is in it for other servers or in other bytes: with "
+            "--distrust that counts as left out, so devices do not go back"
+        )
     gone = sorted(known - {key_id(point).hex() for point in update.signers})
     if gone:
         notes.append(f"nothing that {' or '.join(gone)} signs is taken any more{for_good}")

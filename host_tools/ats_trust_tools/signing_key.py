@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from .certificate import key_name
-from .device_key import key_der, new_key
+from .device_key import key_der
 from .encrypted_key import decrypt_key, encrypt_key
-from .errors import ToolError
+from .errors import ToolError, UsageError
 from .files import read_bounded, write_atomically
 from .passphrase import Passphrase
 from .pem import Block, armour, blocks, looks_like_pem
@@ -35,22 +35,27 @@ def public_file(private: Path) -> Path:
     return private.with_name(name + ".pub.pem")
 
 
+def new_signing_key() -> ec.EllipticCurvePrivateKey:
+    """Return a new key of the only kind whose signatures boards check."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
 def make_signing_key(private: Path, passphrase: Passphrase) -> bytes:
     """Make a key, write both halves and return its point. Raises ToolError; then there is none.
 
     private: for the private half; `public_file` says where the other goes. Neither may be there.
     """
+    if not private.name:
+        raise UsageError(f"-o: {private} names no file")
     public = public_file(private)
     for path in (private, public):
         if path.exists() or path.is_symlink():
             raise ToolError(
                 f"{path} is there already, and a signing key is never replaced; name another file"
             )
-    key = new_key()
+    key = new_signing_key()
     hidden = encrypt_key(key_der(key), passphrase.new(str(private)))
     half = key.public_key()
-    if not isinstance(half, ec.EllipticCurvePublicKey):
-        raise TypeError("boards check no other signature than ECDSA")
     spki = half.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     # The public half first: without a private one it is nothing that anybody would use.
     write_atomically(public, armour("PUBLIC KEY", spki), replace=False)
@@ -75,7 +80,7 @@ def read_signing_key(
         if "ENCRYPTED" in block.headers:
             raise ToolError(
                 "it is hidden in OpenSSL's old way, which is soon tried through; convert it with "
-                f"`openssl pkcs8 -topk8 -v2 aes256 -in {path}`"
+                f"`openssl pkcs8 -topk8 -scrypt -in {path}`"
             )
         if block.label.startswith("ENCRYPTED"):
             data = decrypt_key(block.data, passphrase.existing(str(path)))

@@ -41,6 +41,15 @@ def certificates(iot: Any) -> list[str]:
     return [one["status"] for one in iot.list_certificates()["certificates"]]
 
 
+def test_jobs_are_the_things(iot: Any, shell: Shell) -> None:
+    """Where client and thing differ, the program has to know the thing's name."""
+    warned = "the board's program has to say Jobs('lamp', ...)"
+
+    assert warned in shell.ok(CREATE + " --yes --jobs --client-id lamp-1").err
+    other = CREATE.replace("lamp", "bulb")
+    assert "Jobs(" not in shell.ok(other + " --yes --jobs").err
+
+
 def test_from_credentials_to_a_device_file(iot: Any, shell: Shell) -> None:
     """Thing, policy and certificate are made and attached; the board can read the file."""
     shown = shell.ok(CREATE + " --yes --client-id lamp-1").out

@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,20 +16,19 @@ from ats_trust.signed import SignedBundle, key_id
 from ats_trust_tools.bundle import FORMAT
 from ats_trust_tools.certificate import fields
 from ats_trust_tools.der_writer import octet_string, sequence
-from ats_trust_tools.device_key import new_key
 from ats_trust_tools.errors import ToolError
 from ats_trust_tools.inspect_file import explain
 from ats_trust_tools.roots import load_manifest
 from ats_trust_tools.signed_bundle import Terms, refusal, sign_bundle
-from ats_trust_tools.signing_key import point_of
+from ats_trust_tools.signing_key import new_signing_key, point_of
 from ats_trust_tools.stamps import stamp
 from ats_trust_tools.trim import trim
 from made_certificates import DAY, NOW
 from shell import Shell
 from signing import HOST, make_keys, make_signed
 
-KEYS = [new_key() for _ in range(3)]
-POINTS = [point_of(key.public_key()) for key in KEYS]  # type: ignore[arg-type]  # P-256
+KEYS = [new_signing_key() for _ in range(3)]
+POINTS = [point_of(key.public_key()) for key in KEYS]
 ROOTS = [
     (root.anchor.use, trim(root.certificate))
     for root in load_manifest().roots
@@ -37,11 +37,15 @@ ROOTS = [
 TERMS = Terms(NOW + 30 * DAY, False, (POINTS[0], POINTS[1]), (HOST,))
 
 
-def signed(**other: object) -> bytes:
+def signed(
+    entries: list[tuple[int, bytes]] = ROOTS,
+    version: int = 7,
+    built_at: datetime = NOW,
+    terms: Terms = TERMS,
+    key: EllipticCurvePrivateKey = KEYS[0],
+) -> bytes:
     """A signed bundle; what is different from the usual one as keywords."""
-    usual = {"entries": ROOTS, "version": 7, "built_at": NOW, "terms": TERMS, "key": KEYS[0]}
-    arguments = usual | other
-    return sign_bundle(arguments.pop("entries"), **arguments)  # type: ignore[arg-type]
+    return sign_bundle(entries, version=version, built_at=built_at, terms=terms, key=key)
 
 
 def parts(content: bytes) -> tuple[bytes, bytes, bytes]:
@@ -186,22 +190,22 @@ HOSTS = st.lists(LABEL, min_size=1, max_size=3).map(lambda labels: ".".join([*la
 def test_boards_read_what_was_signed(
     tmp_path_factory: pytest.TempPathFactory,
     version: int,
-    age: object,
-    life: object,
+    age: timedelta,
+    life: timedelta,
     distrust: bool,
     hosts: list[str],
     keys: list[int],
     count: int,
 ) -> None:
     """Whatever is signed, the device library reads the same, and its signature holds there."""
-    built_at, expires = NOW - age, NOW + life  # type: ignore[operator]
+    built_at, expires = NOW - age, NOW + life
     signer, other, _ = keys
     content = sign_bundle(
         ROOTS[:count],
         version=version,
         built_at=built_at,
         terms=Terms(expires, distrust, (POINTS[other], POINTS[signer]), hosts),
-        key=KEYS[signer],  # type: ignore[arg-type]  # P-256
+        key=KEYS[signer],
     )
     path = tmp_path_factory.mktemp("signed") / "signed.bin"
     path.write_bytes(content)

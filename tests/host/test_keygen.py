@@ -97,6 +97,7 @@ def test_a_half_that_can_not_be_written_leaves_none(
     [
         ("keygen", 2, "the following arguments are required: -o"),
         ("keygen -o ''", 2, "-o: the name to write to is empty"),
+        ("keygen -o .", 2, "-o: . names no file"),
         ("keygen -o signing.key.pem --passphrase-file none", 1, "can not read none"),
         (f"keygen -o none/signing.key.pem {SECRET}", 1, "the folder none does not exist"),
         (f"keygen -o /dev/null {SECRET}", 1, "is a pipe or a device"),
@@ -114,6 +115,18 @@ def test_names(shell: Shell) -> None:
     """Whatever the private half is called, the public one is beside it."""
     for name, public in (("a.pem", "a.pub.pem"), ("b", "b.pub.pem"), (".pem", ".pem.pub.pem")):
         assert shell.ok(f"keygen -o {name} {SECRET} --json").json["public"] == public
+
+
+def test_the_public_half_says_which_key_it_is(shell: Shell) -> None:
+    """`inspect` tells the id by which bundles and boards know it; of the other half nothing."""
+    made = shell.ok(f"keygen -o signing.key.pem {SECRET} --json").json
+
+    shown = shell.ok("inspect signing.pub.pem")
+    assert shown.out == (
+        f"signing.pub.pem: the public half of a signing key, key id {made['key_id']}\n"
+    )
+    assert shell.ok("inspect signing.pub.pem --json").json["key_id"] == made["key_id"]
+    assert "or sign for all of yours" in shell.ok("inspect signing.key.pem").err
 
 
 def test_two_keys_are_two(shell: Shell) -> None:

@@ -12,21 +12,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 import tls_servers
 from ats_trust.signed import SignedBundle, key_id
 from ats_trust_tools import aws_jobs
 from ats_trust_tools.bundle import MAX_BYTES, Anchor, encode_bundle
-from ats_trust_tools.device_key import new_key
 from ats_trust_tools.signed_bundle import Terms, sign_bundle
-from ats_trust_tools.signing_key import point_of
+from ats_trust_tools.signing_key import new_signing_key, point_of
 from ats_trust_tools.trim import trim
 from aws_jobs_server import AwsJobs
 from aws_server import AwsServer
@@ -35,8 +37,8 @@ from made_certificates import DAY, NOW
 from shell import Shell
 from tls_pki import SERVER_AUTH, Party, issue, key, name
 
-KEYS = [new_key() for _ in range(3)]
-POINTS = [point_of(one.public_key()) for one in KEYS]  # type: ignore[arg-type]  # P-256
+KEYS = [new_signing_key() for _ in range(3)]
+POINTS = [point_of(one.public_key()) for one in KEYS]
 
 
 def root(kind: str, number: int) -> Party:
@@ -80,24 +82,29 @@ class Field:
     address: str
     jobs: AwsJobs
 
-    def sign(self, file: str = "signed.bin", **other: object) -> SignedBundle:
+    def sign(
+        self,
+        file: str = "signed.bin",
+        *,
+        hosts: Sequence[str] = (),
+        roots: Sequence[Party] = BOTH,
+        role: str = "ats",
+        signers: tuple[int, int] = (0, 1),
+        expires: datetime = NOW + 30 * DAY,
+        distrust: bool = False,
+        version: int = 8,
+        built_at: datetime = NOW - DAY,
+        key: EllipticCurvePrivateKey = KEYS[0],
+    ) -> SignedBundle:
         """Write a signed bundle; what is different from the usual one as keywords."""
-        hosts = other.pop("hosts", (self.host,))
-        roots = other.pop("roots", BOTH)
-        role = other.pop("role", "ats")
-        signers = other.pop("signers", (0, 1))
-        expires = other.pop("expires", NOW + 30 * DAY)
-        terms = Terms(
-            expires,  # type: ignore[arg-type]
-            bool(other.pop("distrust", False)),
-            tuple(POINTS[one] for one in signers),  # type: ignore[arg-type, attr-defined]
-            hosts,  # type: ignore[arg-type]
-        )
-        usual = {"version": 8, "built_at": NOW - DAY, "key": KEYS[0]} | other
         content = sign_bundle(
-            [entry(one, role) for one in roots],  # type: ignore[attr-defined, arg-type]
-            terms=terms,
-            **usual,  # type: ignore[arg-type]
+            [entry(one, role) for one in roots],
+            version=version,
+            built_at=built_at,
+            terms=Terms(
+                expires, distrust, (POINTS[signers[0]], POINTS[signers[1]]), hosts or (self.host,)
+            ),
+            key=key,
         )
         self.shell.path(file).write_bytes(content)
         return SignedBundle(str(self.shell.path(file)))
@@ -180,7 +187,9 @@ def test_a_job_is_made_and_watched(field: Field) -> None:
     assert "for        2 things (sensor-1, sensor-2)" in result.out
     assert result.out.endswith("Every device has proved the update and keeps it.\n")
     # Its roots are none of AWS's, and answer for AWS: no rollout of such a bundle goes unnoticed.
-    assert result.err.count("TEST BUNDLE? The anchor CN=") == len(result.err.splitlines()) == 2
+    assert result.err.count("TEST BUNDLE? The anchor CN=") == 2
+    assert "that they have was not looked at: --installed FILE does" in result.err
+    assert len(result.err.splitlines()) == 3
 
 
 def test_the_same_command_again_watches_the_same_job(field: Field) -> None:
@@ -270,10 +279,29 @@ def test_how_far_it_is(field: Field) -> None:
     assert "FAILED" not in shown
 
 
+def test_without_waiting_failures_are_failures(field: Field) -> None:
+    """--no-wait at a job that has ended: as if it had been watched."""
+    field.jobs.script = [{"sensor-1": ("FAILED", {"code": "update_older"})}]
+
+    result = field.shell.run(field.line() + " --no-wait")
+
+    assert result.status == 1
+    assert "  sensor-1: FAILED: code update_older\n" in result.out
+
+
+def test_nobody_agrees_to_what_is_not_shown(field: Field) -> None:
+    """JSON is for scripts, and those say --yes."""
+    said = field.shell.refused(field.line("--things sensor-1 --json"), status=2)
+
+    assert "--json shows no job to agree to" in said
+    assert field.made() == []
+
+
 def test_it_is_asked_first(field: Field) -> None:
     """At a terminal nothing is made before somebody agreed."""
     path = f"{REPOSITORY / 'lib'}:{REPOSITORY / 'host_tools'}"
     line = field.line("--things sensor-1 --no-wait")
+    field.jobs.script = [{"sensor-1": ("QUEUED", {})}]
     for answer, status, made in ((b"n\n", 1, 0), (b"y\n", 0, 1)):
         master, terminal = pty.openpty()
         os.write(master, answer)
@@ -301,6 +329,9 @@ def test_a_job_without_a_device_is_no_success(field: Field) -> None:
 
     assert result.status == 1
     assert "for        all things in none" in result.out
+    # What comes to the group later is in no job, and must not be thought to be.
+    again = field.shell.run(field.line("--thing-groups none --yes"))
+    assert "the job is for what was in none when it was made; things that came" in again.err
 
 
 def test_thing_groups_and_files(field: Field) -> None:
@@ -308,6 +339,7 @@ def test_thing_groups_and_files(field: Field) -> None:
     iot = boto3.client("iot")
     group = iot.create_thing_group(thingGroupName="hall")["thingGroupArn"]
     field.shell.path("things").write_text("sensor-1\r\n\n  sensor-2\nsensor-1\n")
+    field.jobs.script = [{"sensor-1": ("QUEUED", {})}]
 
     line = "--things sensor-3,sensor-1 --things-file things --thing-groups hall --yes --no-wait"
     made = field.shell.ok(field.line(line) + " --json").json
@@ -421,9 +453,9 @@ def test_an_update_that_few_get_is_warned_of(field: Field) -> None:
     assert "devices that are offline until then never install it" in warning
 
 
-STEPS: dict[str, tuple[dict[str, object], dict[str, object], str]] = {
+STEPS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "older": ({"version": 9}, {}, "has version 8, and devices with installed.bin have 9"),
-    "the same": ({}, {}, "install only what is newer; sign it with a higher one"),
+    "the same": ({}, {}, "install only what is newer; sign it again (`ats-trust sign`)"),
     "other signers": (
         {"version": 1, "signers": (1, 2), "key": KEYS[1]},
         {},
@@ -500,7 +532,9 @@ def test_custom_domains_only(field: Field) -> None:
 
     assert f"the account's endpoint is {field.host}" in field.shell.refused(line)
     shown = field.shell.ok(line + " --without-account-endpoint").out
-    assert "proved at  iot.example.com: each would be accepted today" in shown
+    assert "proved at  iot.example.com: what --chain has would be accepted" in shown
+    err = field.shell.ok(line + " --without-account-endpoint").err
+    assert "--chain has no RSA chain of iot.example.com: if its server has one" in err
 
 
 def test_saved_chains(field: Field) -> None:
@@ -535,6 +569,7 @@ def test_a_server_without_any_chain_for_it(field: Field) -> None:
 
 def test_another_job_of_that_name(field: Field) -> None:
     """A job that brings something else, or that was stopped, is left as it is."""
+    field.jobs.script = [{"sensor-1": ("QUEUED", {})}]
     made = field.shell.ok(field.line() + " --no-wait --json").json["job"]
     iot = boto3.client("iot")  # At moto itself, which lets jobs be replaced.
     document = iot.get_job_document(jobId=made)["document"]
@@ -564,6 +599,26 @@ def test_a_job_that_is_stopped_meanwhile(field: Field) -> None:
 
     assert result.status == 1
     assert "  sensor-1: CANCELED\n" in result.out
+
+
+def test_a_job_that_is_deleted_meanwhile(field: Field) -> None:
+    """It does not go on, and the same command would make a new one: that is not said."""
+    iot = boto3.client("iot")
+    seen = []
+
+    def delete(request: str) -> None:
+        seen.append(request)
+        if len([one for one in seen if one.startswith("GET /jobs/")]) == 4:
+            iot.delete_job(jobId=request.split("/")[2])
+
+    field.jobs.before = delete
+    field.jobs.script = [{"sensor-1": ("QUEUED", {})}]
+
+    result = field.shell.run(field.line())
+
+    assert result.status == 1
+    assert "any more, it was deleted" in result.err
+    assert "goes on" not in result.err
 
 
 def test_two_at_once(field: Field) -> None:

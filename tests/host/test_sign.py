@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import PrivateFormat
 from ats_trust import der
 from ats_trust_tools import signed_bundle
 from ats_trust_tools.bundle import Anchor, encode_bundle
+from ats_trust_tools.pem import armour
 from ats_trust_tools.roots import load_manifest
 from made_certificates import DAY, NOW, certificate
 from shell import Shell
@@ -85,32 +86,50 @@ def test_either_key_may_sign(shell: Shell) -> None:
 
 
 def test_the_same_roots_again(shell: Shell) -> None:
-    """The version is the bundle's own, and can be raised to a number or to the time."""
+    """Each signature has a version of its own, the time, or the number that is given."""
     own = shell.ok("bundle --board RPI_PICO_W -o roots.bin --bundle-version 41 --json").json
-    line = f"{SIGN} --endpoint {HOST} -o signed.bin --json --bundle-version"
+    line = f"{SIGN} --endpoint {HOST} -o signed.bin --json"
     before = int(time.time())
 
+    signed = shell.ok(line).json
+    assert before <= signed["version"] <= time.time()
+    assert signed["built_at"] == own["built_at"]
+    line += " --bundle-version"
     assert shell.ok(f"{line} 41").json["version"] == 41
-    raised = shell.ok(f"{line} 42").json
-    assert (raised["version"], raised["built_at"]) == (42, own["built_at"])
-    assert before <= shell.ok(f"{line} now").json["version"] <= time.time()
     assert "40 is below that of roots.bin, 41" in shell.refused(f"{line} 40", status=2)
-    assert "'x' is neither a number nor `now`" in shell.refused(f"{line} x", status=2)
+    assert "'x' is no number" in shell.refused(f"{line} x", status=2)
     assert "is not between 0 and 2**63 - 1" in shell.refused(f"{line} {1 << 63}", status=2)
 
 
 def test_a_version_that_boards_may_have(shell: Shell) -> None:
-    """Signing again what was signed is warned of: the version has to rise."""
-    make_signed(shell)
+    """Signing again with the version of what was signed is warned of: it has to rise."""
+    number = "--bundle-version 9000000000"
+    make_signed(shell, number)
     line = f"sign signed.bin --key signing.key.pem --other-key offline.pub.pem {SECRET}"
-    warned = "was signed with this version, "
+    warned = "signed.bin was signed with this version, 9000000000, too"
 
-    assert f"signed.bin {warned}" in shell.ok(f"{SIGN} --endpoint {HOST} -o signed.bin").err
-    assert f"signed.bin {warned}" in shell.ok(f"{line} --endpoint {HOST} -o again.bin").err
-    raised = shell.ok(f"{SIGN} --endpoint {HOST} -o signed.bin --bundle-version now --distrust")
+    assert warned in shell.ok(f"{SIGN} --endpoint {HOST} -o signed.bin {number}").err
+    assert warned in shell.ok(f"{line} --endpoint {HOST} -o again.bin {number}").err
+    assert "is below that of signed.bin, 9000000000" in shell.refused(
+        f"{line} --endpoint {HOST} -o again.bin", status=2
+    )
+    raised = shell.ok(f"{SIGN} --endpoint {HOST} -o signed.bin --distrust")
     assert raised.err == ""
-    err = shell.ok(f"{line} --endpoint {HOST} -o again.bin --bundle-version 9999999999").err
+    err = shell.ok(f"{line} --endpoint {HOST} -o again.bin {number}").err
     assert "signed.bin was signed with --distrust, and this one is not" in err
+
+
+def test_what_was_forged_is_not_signed_again(shell: Shell) -> None:
+    """Whoever signs what a stranger changed would vouch for the change."""
+    make_signed(shell)
+    content = shell.path("signed.bin").read_bytes()
+    shell.path("signed.bin").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    line = f"sign signed.bin --key signing.key.pem --other-key offline.pub.pem {SECRET}"
+
+    said = shell.refused(f"{line} --endpoint {HOST} -o again.bin")
+
+    assert "it was changed, or forged; what is in it is not signed again" in said
+    assert not shell.path("again.bin").exists()
 
 
 @pytest.mark.parametrize(
@@ -151,6 +170,10 @@ def test_no_input_is_destroyed(shell: Shell) -> None:
     line = f"{SIGN} --endpoint {HOST} -o"
     assert "is one of the input files" in shell.refused(f"{line} signing.key.pem", status=2)
     assert "is one of the input files" in shell.refused(f"{line} offline.pub.pem", status=2)
+    assert "is one of the input files" in shell.refused(f"{line} secret", status=2)
+    for command in (line, "bundle --board RPI_PICO_W -o"):
+        said = shell.refused(f"{command} offline.key.pem")
+        assert "offline.key.pem holds a private key, which would be lost" in said
     shell.ok(f"{line} roots.bin")
     assert len(parts(shell.path("roots.bin").read_bytes())) == 3
 
@@ -163,6 +186,25 @@ def test_another_passphrase(shell: Shell) -> None:
 
     assert said.startswith("signing.key.pem: the passphrase does not open its private key")
     assert "horse" not in said
+
+
+def test_files_that_hold_no_key_or_too_many(shell: Shell) -> None:
+    """What is in them is told, and none of it is used."""
+    line = f"sign roots.bin --endpoint {HOST} -o signed.bin {SECRET}"
+    for label in ("PRIVATE", "PUBLIC"):
+        shell.path("bad.pem").write_bytes(armour(f"{label} KEY", b"\x30\x03\x02\x01\x00"))
+        pair = (
+            ("bad.pem", "offline.pub.pem")
+            if label == "PRIVATE"
+            else ("signing.key.pem", "bad.pem")
+        )
+        said = shell.refused(f"{line} --key {pair[0]} --other-key {pair[1]}")
+        assert said.startswith(f"bad.pem: its {label.lower()} key is damaged")
+    for half in ("signing.pub.pem", "offline.pub.pem"):
+        with shell.path("both.pub.pem").open("ab") as file:
+            file.write(shell.path(half).read_bytes())
+    said = shell.refused(f"{line} --key signing.key.pem --other-key both.pub.pem")
+    assert "both.pub.pem holds several PUBLIC KEY blocks" in said
 
 
 @pytest.mark.parametrize("kind", ["RSA 2048", "P-384", "secp256k1", "Ed25519"])

@@ -15,7 +15,7 @@ from ..boards import PREFERENCES, Board, load_board, refusal
 from ..certificate import load
 from ..certificate_files import read_certificates
 from ..errors import ToolError, UsageError
-from ..files import refuse_same_file, write_atomically
+from ..files import refuse_loss, write_atomically
 from ..plan import Choice, Plan, in_order, make_plan, select_roots
 from ..roots import Manifest, load_manifest
 
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     plan = _plan(args, board, load_manifest(), now)
     written = None if args.dry_run else args.output
     if written:
-        refuse_same_file(written, args.ca)
+        refuse_loss(written, args.ca)
         write_atomically(written, plan.encoded)
     block = board.value("flash_block") if board else FLASH_BLOCK
     for warning in plan.warnings:

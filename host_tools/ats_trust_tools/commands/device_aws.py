@@ -90,6 +90,8 @@ def run(args: argparse.Namespace) -> int:
     identity = register(iot, once, plan, there, keep)
     for warning in device_warnings(place.endpoint, port):
         output.warn(warning)
+    if args.jobs and client_id != thing:
+        output.warn(f"jobs are the thing's: the board's program has to say Jobs({thing!r}, ...)")
     output.print_line(f"Registered {thing}: certificate {identity}, policy {policy_name}.")
     output.print_line(result[0])
     return 0

@@ -19,7 +19,7 @@ from ..device_key import DEFAULT_KIND, KINDS
 from ..device_pending import completed, pending_device, request_pem
 from ..endpoints import device_warnings
 from ..errors import ToolError, UsageError
-from ..files import read_bounded, refuse_same_file, write_atomically
+from ..files import read_bounded, refuse_loss, write_atomically
 from ..passphrase import Passphrase, add_passphrase_argument
 from ..roots import load_manifest
 from . import device_aws
@@ -111,7 +111,7 @@ def _option(name: str) -> str:
 
 
 def _from_files(args: argparse.Namespace) -> int:
-    refuse_same_file(args.output, (args.cert, args.key))
+    refuse_loss(args.output, (args.cert, args.key))
     refuse_other_key(args.output)
     credentials = check_credentials(
         read_bounded(args.cert, "the device's certificate"),

@@ -101,8 +101,7 @@ def run(args: argparse.Namespace) -> int:
     if bundle is not None and outcome.bundle != FIELD_BUNDLE:
         raise ToolError(
             f"{args.bundle} is on the board, and {outcome.bundle} is in force there: an update "
-            "with this or a higher version was installed once; sign it with a higher one "
-            "(--bundle-version now)"
+            "with this or a higher version was installed once; sign it again (`ats-trust sign`)"
         )
     return 0
 
@@ -213,6 +212,7 @@ def _show_plan(args: argparse.Namespace, board: Board, facts: Facts, plan: Plan)
                 "copied": list(plan.places),
                 "removed": list(plan.removals),
                 "bytes": plan.bytes_to_copy,
+                "update": args.update and str(args.update),
                 "dry_run": True,
             }
         )

@@ -12,7 +12,7 @@ from ..arguments import output_file
 from ..boards import Board, load_board
 from ..device_file import read_for_board
 from ..errors import ToolError, UsageError
-from ..files import refuse_same_file, write_atomically
+from ..files import refuse_loss, write_atomically
 from ..installation import DEVICE, board_files
 from ..littlefs_image import Geometry, geometry, make_image
 from ..passphrase import Passphrase, add_passphrase_argument
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     layout = geometry(board, args.size)
     inputs = [path for path in (args.device, args.bundle, args.passphrase_file) if path]
     if args.output:
-        refuse_same_file(args.output, inputs)
+        refuse_loss(args.output, inputs)
     files = board_files(
         board,
         compiled=args.mpy,

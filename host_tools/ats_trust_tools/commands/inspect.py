@@ -14,7 +14,7 @@ from ..roots import load_manifest
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "file", type=Path, help="a bundle, a device file, or certificates in PEM or DER"
+        "file", type=Path, help="a bundle, a device file, certificates, or .pub.pem"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -45,6 +45,8 @@ def _show(path: Path, found: dict[str, Any]) -> None:
         _show_device(path, found)
     elif found["kind"] == "private key":
         output.print_line(f"{path}: a private key. It is not shown.")
+    elif found["kind"] == "public key":
+        output.print_line(f"{path}: the public half of a signing key, key id {found['key_id']}")
     else:
         _show_certificates(path, found["certificates"])
 

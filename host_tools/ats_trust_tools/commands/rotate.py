@@ -1,6 +1,6 @@
 """`ats-trust rotate`: a signed bundle to things, as a job of AWS IoT, watched until all have it.
 
-Exit status: 0 when every device has proved the update; with --no-wait, when the job is there.
+Exit status: 0 when every device has proved the update; with --no-wait also while the job goes on.
 """
 
 import argparse
@@ -97,8 +97,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check everything, show what will be made, make it, watch it."""
     things, groups = _targets(args)
-    if not (args.yes or args.dry_run) and not (sys.stdin and sys.stdin.isatty()):
-        raise UsageError("there is no terminal to confirm at; give --yes to make the job unasked")
+    if not (args.yes or args.dry_run):
+        if args.json:
+            raise UsageError("--json shows no job to agree to; give --yes to make it unasked")
+        if not (sys.stdin and sys.stdin.isatty()):
+            raise UsageError(
+                "there is no terminal to confirm at; give --yes to make the job unasked"
+            )
     content = read_bounded(args.bundle, "a signed bundle")
     update = read_update(args.bundle)
     iot = client(args)
@@ -107,6 +112,11 @@ def run(args: argparse.Namespace) -> int:
     there = find_job(iot, name, update)
     # What is there already was checked when it was made, and is only watched.
     warnings = [] if there else _checked(args, update, iot)
+    if there and groups:
+        warnings.append(
+            f"the job is for what was in {_some(groups)} when it was made; things that came to it "
+            "since need one of their own (--things)"
+        )
     for warning in warnings:
         output.warn(warning)
     if not args.json:
@@ -174,14 +184,19 @@ def _checked(args: argparse.Namespace, update: SignedBundle, iot: Any) -> list[s
     with aws_failures():
         account = describe_endpoint(iot, "data-ats")
     check_account(update, account, args.without_account_endpoint)
-    _check_servers(args, update, manifest, now)
-    return warnings
+    if not args.installed:
+        warnings.append(
+            "whether devices take it from the bundle that they have was not looked at: "
+            "--installed FILE does"
+        )
+    return warnings + _check_servers(args, update, manifest, now)
 
 
 def _check_servers(
     args: argparse.Namespace, update: SignedBundle, manifest: Manifest, now: datetime
-) -> None:
-    """Ask the servers of all listed endpoints, or take what was saved of them."""
+) -> list[str]:
+    """Ask the servers of all listed endpoints, or take what was saved; return what to warn of."""
+    warnings = []
     given = [read_chain(path)[0] for path in args.chain]
     hosts = endpoints_of(update)
     for path, chain in zip(args.chain, given, strict=True):
@@ -199,11 +214,19 @@ def _check_servers(
                 chain_report(chain, update, host, now, manifest, None) for chain in chains
             )
         ]
+        shown = {report["leaf_key"] for report in judged}
+        unseen = [leaf.upper() for leaf in offered if judged and leaf not in shown]
+        if unseen:
+            warnings.append(
+                f"--chain has no {' and no '.join(unseen)} chain of {host.host}: if its server "
+                "has one, devices may be shown it, and nobody has judged it"
+            )
         port = args.port or host.port
         check_server(
             host,
             judged or live_reports(update, host, port, args.address, now, manifest, None),
         )
+    return warnings
 
 
 def _is_for(chain: list[bytes], host: endpoint.Endpoint) -> bool:
@@ -254,7 +277,14 @@ def _show_plan(
             ("bundle", f"{args.bundle}, version {update.version}, by {update.signer.hex()}"),
             (
                 "proved at",
-                ", ".join(update.endpoints) + ("" if there else ": each would be accepted today"),
+                ", ".join(update.endpoints)
+                + (
+                    ""
+                    if there
+                    else ": what --chain has would be accepted"
+                    if args.chain
+                    else ": each would be accepted today"
+                ),
             ),
         ),
     )
@@ -281,7 +311,8 @@ def _finish(
         output.print_line("Nothing was made (--dry-run).")
     else:
         _show_end(args, progress, told)
-    return 0 if progress is None or progress.succeeded or args.no_wait else 1
+    good = progress is None or progress.succeeded or (args.no_wait and not progress.ended)
+    return 0 if good else 1
 
 
 def _show_end(args: argparse.Namespace, progress: Progress, told: list[dict[str, Any]]) -> None:
@@ -296,8 +327,7 @@ def _show_end(args: argparse.Namespace, progress: Progress, told: list[dict[str,
         output.print_line(f"  and {len(told) - _MAX_LISTED} more (--json lists them)")
     if any(one["state"] == "FAILED" for one in told):
         output.print_line(
-            "What FAILED has the roots that it had before. To try again, sign the roots with a "
-            "higher version (--bundle-version now)."
+            "What FAILED has the roots that it had before. To try again, sign the roots again."
         )
 
 

@@ -15,11 +15,11 @@ from .. import output
 from ..arguments import endpoint_host, output_file
 from ..endpoints import device_warnings
 from ..errors import ToolError, UsageError
-from ..files import read_bounded, refuse_same_file, write_atomically
+from ..files import read_bounded, refuse_loss, write_atomically
 from ..inspect_file import explain_anchors
 from ..passphrase import Passphrase, add_passphrase_argument
 from ..roots import load_manifest
-from ..signed_bundle import Terms, sign_bundle
+from ..signed_bundle import Terms, refusal, sign_bundle
 from ..signing_key import point_of, read_public_key, read_signing_key
 from ..stamps import moment
 
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bundle-version",
         metavar="N",
         type=_version,
-        help="raise it, to sign the same roots again: a number, or `now`; by default FILE's own",
+        help="rises; by default the time in seconds: so each signature is newer than the last",
     )
     add("-o", "--output", metavar="FILE", type=output_file, required=True, help="signed.bin")
     add("--json", action="store_true", help="print JSON")
@@ -73,11 +73,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check, sign, check the signature, write the file."""
-    refuse_same_file(args.output, [args.key, args.other_key])
+    inputs = (args.key, args.other_key, args.passphrase_file)
+    refuse_loss(args.output, [path for path in inputs if path])
     now = datetime.now(UTC)
     hosts = _hosts(args.endpoint)
     read_bounded(args.file, "a bundle")
     found = Bundle(str(args.file))
+    before = SignedBundle(found.path) if found.signed else None
+    if before and refusal(before):
+        raise ToolError(f"{args.file}: {refusal(before)}; what is in it is not signed again")
     built_at = moment(found.built_at)
     if built_at > now:
         raise ToolError(
@@ -94,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     _refuse_useless(args.file, found, args.endpoint)
     version, warnings = _raised(args, found, now)
     warnings += explain_anchors(found, load_manifest(), now)[1]
-    if found.signed and SignedBundle(found.path).distrust and not args.distrust:
+    if before and before.distrust and not args.distrust:
         warnings.append(f"{args.file} was signed with --distrust, and this one is not")
     other = read_public_key(args.other_key)
     key, more = read_signing_key(args.key, Passphrase(args.passphrase_file))
@@ -158,30 +162,28 @@ def _refuse_useless(path: Path, bundle: Bundle, endpoints: list[Endpoint]) -> No
 
 def _raised(args: argparse.Namespace, found: Bundle, now: datetime) -> tuple[int, list[str]]:
     """The version of what is signed, and what to warn of."""
-    if args.bundle_version is not None:
-        version = int(now.timestamp()) if args.bundle_version == "now" else args.bundle_version
-        if version < found.version:
-            raise UsageError(
-                f"--bundle-version: {version} is below that of {args.file}, {found.version}; it "
-                "can only rise"
-            )
-        return version, []
-    # What is written over was perhaps sent to boards already.
-    before = found.path if found.signed else _signed_with(args.output, found.version)
-    if not before:
-        return found.version, []
-    return found.version, [
-        f"{before} was signed with this version, {found.version}, too: boards that have installed "
-        "that take no other one of the same version; --bundle-version now raises it"
-    ]
+    version = int(now.timestamp()) if args.bundle_version is None else args.bundle_version
+    if version < found.version:
+        raise UsageError(
+            f"--bundle-version: {version} is below that of {args.file}, {found.version}; it can "
+            "only rise"
+        )
+    # What is signed again, or written over, was perhaps sent to boards already.
+    for path in (args.file, args.output):
+        if _signed_with(path, version):
+            return version, [
+                f"{path} was signed with this version, {version}, too: boards that have installed "
+                "that take no other one of the same version"
+            ]
+    return version, []
 
 
-def _signed_with(path: Path, version: int) -> str:
-    """The path again, if a signed bundle of this version is there; else ""."""
+def _signed_with(path: Path, version: int) -> bool:
+    """Whether a signed bundle of this version is there."""
     try:
-        return str(path) if SignedBundle(str(path)).version == version else ""
+        return bool(SignedBundle(str(path)).version == version)
     except BundleError:
-        return ""
+        return False
 
 
 def _expires(wanted: timedelta | datetime, now: datetime) -> datetime:
@@ -210,10 +212,10 @@ def _expiry(text: str) -> timedelta | datetime:
         ) from None
 
 
-def _version(text: str) -> int | str:
-    if text == "now" or text.isdecimal():
-        return text if text == "now" else int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor `now`")
+def _version(text: str) -> int:
+    if text.isdecimal():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number")
 
 
 def _iso(at: datetime) -> str:
