@@ -22,6 +22,7 @@ import emulator_parts
 import firmware
 import signature_costs
 import sizes
+import update_costs
 from connection_costs import (
     CHAINS,
     STEPS,
@@ -57,7 +58,7 @@ class _Bench:
         self._steps = itertools.count(1)
         # All ways, one of them frozen as well, for each chain; and before them the preparations.
         self._total = 2 + len(CHAINS) * (len(WAYS) + 1) * (len(STEPS) + 1)
-        self._total += len(signature_costs.WAYS)
+        self._total += len(signature_costs.WAYS) + len(update_costs.STEPS)
         self._lock = threading.Lock()
 
     def measure(self) -> dict[str, Any]:
@@ -83,6 +84,7 @@ class _Bench:
             doors = {one: stack.enter_context(Emulator(chain=one, mqtt=False)) for one in CHAINS}
             files = {one: roots(door, one) for one, door in doors.items()}
             pool = stack.enter_context(ThreadPoolExecutor(os.cpu_count() or 1))
+            updates = pool.submit(self._updates)
             checks = {way: pool.submit(self._signature, way) for way in signature_costs.WAYS}
             jobs = {
                 (chain, name): pool.submit(
@@ -93,6 +95,7 @@ class _Bench:
                 for name, way, image in sorted(ways, key=lambda one: not one[1].thorough)
             }
             try:
+                figures["updates"] = updates.result()
                 figures["signatures"] = {way: job.result() for way, job in checks.items()}
                 for chain in CHAINS:
                     figures[chain] = {name: jobs[chain, name].result() for name, _, _ in ways}
@@ -134,6 +137,20 @@ class _Bench:
         self._tell(f"signatures, {signature_costs.WAYS[way]}")
         with EmulatedBoard(place, image=self._stock) as board:
             return signature_costs.costs(board, way, place)
+
+    def _updates(self) -> dict[str, Any]:
+        """Measure installing, and connections where updates are in use, on a board of its own."""
+        place = self._folder / "updates"
+        place.mkdir()
+        shutil.copy(self._kept(self._stock) / "flash.bin", place)
+        # As AWS answers devices that offer both kinds of suites, with the dearer chain on a board.
+        with (
+            Emulator(chain="ecdsa", mqtt=False) as door,
+            EmulatedBoard(place, image=self._stock) as board,
+        ):
+            board.set_clock()
+            tell = lambda what: self._tell(f"updates, {what}")  # noqa: E731
+            return update_costs.costs(board, door, place, tell)
 
     def _flash(self) -> dict[str, int]:
         self._tell("flash")

@@ -5,6 +5,7 @@ from statistics import fmean
 from typing import Any
 
 import signature_costs
+import update_costs
 from bar_chart import Panel, Series, svg
 from connection_costs import CHAINS, JUDGE, RESOLUTION, STEADY, TIME_SEEDS
 
@@ -66,6 +67,7 @@ def document(figures: Figures) -> str:
     parts.append(f"## Modules\n\n{_MODULES}\n\n{_module_table(figures)}")
     parts.append(f"## Flash\n\n{_FLASH}\n\n{_flash_table(figures['flash'])}")
     parts.append(f"## Signatures\n\n{_SIGNATURES}\n\n{_signature_table(figures['signatures'])}")
+    parts.append(f"## Updates\n\n{_UPDATES}\n\n{_update_tables(figures['updates'])}")
     parts.append(_NOTES)
     return "\n\n".join(parts) + "\n"
 
@@ -164,6 +166,34 @@ def _signature_table(found: dict[str, Figures]) -> str:
     return _table(["", *signature_costs.WAYS.values()], lines)
 
 
+def _update_tables(found: Figures) -> str:
+    piece = 256
+    install = _table(
+        ["`ats_trust.update.install`", ""],
+        [
+            ["ms, with plenty of free heap", _number(found["install"])],
+            [f"Least free heap, {piece} of it for a piece of the source", _number(found["least"])],
+            ["ms with that", _number(found["tight"])],
+        ],
+    )
+    connections = _table(
+        ["ms to the stream of a program's connections", "the first", "the next"],
+        [
+            [
+                words,
+                *(
+                    _number(found[state][one]) if one in found[state] else ""
+                    for one in ("first", "next")
+                ),
+            ]
+            for state, words in update_costs.STATES.items()
+        ],
+    )
+    kept = _number(found["held"])
+    held = f"The modules that connections import for that keep {kept} bytes of heap."
+    return f"{install}\n\n{connections}\n\n{held}"
+
+
 def _core(figures: Figures) -> set[str]:
     """The modules that a connection imports, before it or in the handshake."""
     return {*figures["core"], *map(_short, figures["modules"])}
@@ -240,6 +270,14 @@ comparison, PSS with a check of its own (`tests/boards/on_board/pss.py`). The wr
 every kind: another message, another key, numbers at and beyond the limits, 8 KB of signature, and
 for ECDSA factors that make the check do an addition at every step. The less memory is free, the
 more often garbage is collected; that takes longest when all of the heap is in use, as here."""
+
+_UPDATES = """\
+A signed bundle of two roots and one endpoint (`docs/rotation.md`). With little memory most of the
+time goes into collecting garbage, as with the signature alone. The connections are to the ECDSA
+chain, with the bundle in force and no `bundle=`; the first one makes the context and imports what
+updates need, each mean is of the same layouts of the heap as above. What they take longer where
+updates are in use: the modules fill the heap in which the TLS looks for room, and each connection
+reads the state and the bundle in force."""
 
 _NOTES = """\
 ## How it is measured

@@ -3,41 +3,22 @@
 import json
 import tomllib
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from _made import trimmed
-from _signed import signed_bundle
+from connection_costs import give_programs
 from emulated_board import EmulatedBoard, ProgramFailed
+from update_costs import FIELD, UPDATE, VERSION, bundles, install
 
 from ats_trust_tools.emulate import Emulator
-from ats_trust_tools.emulate.profiles import to_der
 from interpreters import REPOSITORY
 
 _BUDGET = tomllib.loads((REPOSITORY / "benchmarks" / "budgets.toml").read_text(encoding="utf-8"))[
     "update"
 ]
-_BALLAST = REPOSITORY / "tests" / "e2e" / "device" / "ballast.py"
 _LIBRARY = "/lib/ats_trust"
-_INSTALL = "import ats_trust; ats_trust.update.install('/update.bin')"
-_MEASURED = """
-import gc, sys, time
-import ats_trust
-from ats_trust import update
-from ballast import occupy
-def measure():
-    source = open("/update.bin", "rb")
-    held = occupy({free}, "one piece") if {free} else None
-    start = time.ticks_ms()
-    try:
-        return update.install(source), time.ticks_diff(time.ticks_ms(), start)
-    except ats_trust.TrustError as error:
-        held = None
-        return error.code, 0
-print(*measure())
-"""
+_INSTALL = f"import ats_trust; ats_trust.update.install({UPDATE!r})"
 _STATUS = "import json, ats_trust; print(json.dumps(ats_trust.update.status()))"
 _CLEAN = f"""
 import os
@@ -51,27 +32,10 @@ for name in os.listdir("{_LIBRARY}"):
 def updated(board: EmulatedBoard, tmp_path: Path) -> Iterator[tuple[EmulatedBoard, Emulator]]:
     """The board with a signed bundle of version 1, the file of its update, and the server."""
     with Emulator(mqtt=False) as door:
-        for version, path in ((1, f"{_LIBRARY}/roots_field.bin"), (8, "/update.bin")):
-            file = tmp_path / "bundle.bin"
-            file.write_bytes(_bundle(door, version))
-            board.copy(file, to=path)
+        for file, place in zip(bundles(door, tmp_path), (FIELD, UPDATE), strict=True):
+            board.copy(file, to=place)
         yield board, door
-        board.execute(_CLEAN + f"os.remove('{_LIBRARY}/roots_field.bin')", fresh=True)
-
-
-def _bundle(door: Emulator, version: int) -> bytes:
-    now = datetime.now(UTC)
-    anchors = [
-        (use, to_der(door.pki.root(name))) for use, name in ((0x13, "rsa"), (0x12, "ecdsa"))
-    ]
-    return signed_bundle(
-        *((use, trimmed(root)) for use, root in anchors),
-        version=version,
-        built=f"{now - timedelta(hours=1):%Y%m%d%H%M%S}",
-        end="20371231235959",
-        expires=f"{now + timedelta(days=30):%Y%m%d%H%M%S}",
-        endpoints=(door.host,),
-    )
+        board.execute(_CLEAN + f"os.remove({FIELD!r})", fresh=True)
 
 
 def _status(board: EmulatedBoard) -> dict[str, Any]:
@@ -79,20 +43,18 @@ def _status(board: EmulatedBoard) -> dict[str, Any]:
     return found
 
 
-def test_limits(updated: tuple[EmulatedBoard, Emulator]) -> None:
+def test_limits(updated: tuple[EmulatedBoard, Emulator], tmp_path: Path) -> None:
     """An install succeeds with so little heap, and with enough of it in time."""
     board, _ = updated
-    board.copy(_BALLAST, to="/lib/")
-    version, milliseconds = board.execute(_MEASURED.format(free=0), fresh=True).split()
-    assert version == "8"
-    assert int(milliseconds) <= _BUDGET["ms"], milliseconds
+    give_programs(board, tmp_path)
+    done = install(board)
+    assert done["version"] == VERSION
+    assert done["millis"] <= _BUDGET["ms"], done
     board.execute(_CLEAN)
-    printed = board.execute(_MEASURED.format(free=_BUDGET["least"]), fresh=True)
-    assert printed.split()[0] == "8", printed
+    assert install(board, _BUDGET["least"])["version"] == VERSION
     board.execute(_CLEAN)
     # What the measure is worth: with far less there is no install, and nothing has changed.
-    printed = board.execute(_MEASURED.format(free=_BUDGET["least"] // 2), fresh=True)
-    assert printed.split()[0] == "heap", printed
+    assert install(board, _BUDGET["least"] // 2) == {"error": "heap"}
     assert _status(board)["version"] == 1
 
 
@@ -109,7 +71,7 @@ def test_power_cuts(
         assert _status(board)["version"] == 1
         assert meet(door, bundle=None)["outcome"] == "authenticated"
         install()
-        assert _status(board)["pending"] == 8
+        assert _status(board)["pending"] == VERSION
 
 
 def test_power_cuts_while_it_is_proved(
@@ -119,7 +81,7 @@ def test_power_cuts_while_it_is_proved(
     board, door = updated
     board.execute(_INSTALL, fresh=True)
     for _ in _power_cuts(board, lambda: meet(door, bundle=None)):
-        assert _status(board)["version"] == 8
+        assert _status(board)["version"] == VERSION
         assert meet(door, bundle=None)["outcome"] == "authenticated"
         assert _status(board)["last"] == "confirmed"
 

@@ -156,6 +156,66 @@ def attempt(way, host, port, roots, free):
     return result
 
 
+def install(path, free):
+    """Install the update at this path with `free` bytes of heap, 0: with all that is there.
+
+    "version" and "millis"; or "error", a code.
+    """
+    from ats_trust import update
+
+    source = open(path, "rb")
+    held = occupy(free, "one piece") if free else None
+    start = hostlink.micros()
+    try:
+        version = update.install(source)
+        return {"version": version, "millis": (hostlink.micros() - start) // 1000}
+    except Exception as error:
+        held = None
+        return {"error": getattr(error, "code", repr(error))}
+    finally:
+        del held
+        source.close()
+
+
+def connections(host, port, seed):
+    """Emulated microseconds to the authenticated streams of a program with the roots in force.
+
+    "first": with the making of the context; "next": again with the same one. seed: as above.
+    """
+    random.seed(seed)
+    before = _live()
+    from ats_trust import context
+
+    after = _live()
+    made = None
+    result = {}
+    for which in ("first", "next"):
+        raw = hostlink.Link(port)
+        gc.collect()
+        start = hostlink.micros()
+        made = made or context(host)
+        stream = made.wrap_socket(raw, server_hostname=host)
+        result[which] = hostlink.micros() - start
+        stream.write(b"hello")
+        stream.close()
+        stream = None
+    del before, after
+    return result
+
+
+def kept_by_updates():
+    """Bytes of heap that the modules keep which a connection imports where there are updates."""
+    from ats_trust import context
+
+    del context  # The package imports its modules when they are asked for.
+    gc.collect()
+    before = gc.mem_free()
+    __import__("ats_trust.slots")
+
+    gc.collect()
+    return before - gc.mem_free()
+
+
 def modules(package, host, port, roots):
     """Print, for each module of a package that a connection imports, what was there before, after.
 
