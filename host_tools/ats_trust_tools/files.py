@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .errors import ToolError, UsageError
+from .file_shape import shape
 
 MAX_INPUT = 1 << 20
 
@@ -86,10 +87,13 @@ def read_bounded(path: str | os.PathLike[str], what: str, limit: int = MAX_INPUT
     return data
 
 
-def refuse_loss(output: Path, inputs: Iterable[str | os.PathLike[str]]) -> None:
+def refuse_loss(
+    output: Path, inputs: Iterable[str | os.PathLike[str]], *, device: bool = False
+) -> None:
     """Raise when writing `output` would destroy what can not be made again.
 
-    UsageError for one of the files that it is made from, ToolError for a private key in PEM.
+    UsageError for one of the files that it is made from, ToolError for a private key, or a device
+    file, which holds one. device: it may take the place of a device file.
     """
     for path in inputs:
         try:
@@ -101,10 +105,11 @@ def refuse_loss(output: Path, inputs: Iterable[str | os.PathLike[str]]) -> None:
     try:
         _refuse_irregular(output)
         with output.open("rb") as stream:
-            key = b"PRIVATE KEY-----" in stream.read(MAX_INPUT)
+            there = stream.read(MAX_INPUT)
     except OSError:
         return  # Nothing is there, or whoever writes says what is wrong.
-    if key:
+    kind = "private key" if b"PRIVATE KEY-----" in there else shape(there)
+    if kind == "private key" or (kind == "device" and not device):
         raise ToolError(f"{output} holds a private key, which would be lost; name another file")
 
 

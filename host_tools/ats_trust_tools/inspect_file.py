@@ -11,10 +11,8 @@ from typing import Any
 from cryptography import x509
 
 from ats_trust import bundle as board_bundle
-from ats_trust import der
 from ats_trust.signed import SignedBundle, key_id
 
-from . import der_tags
 from .bundle import FORMAT, LEAF_BITS, ROLE_BITS, SIGNED_FORMAT
 from .certificate import fields, key_name, load, signed_by
 from .certificate_files import certificates_in
@@ -24,6 +22,7 @@ from .device_check import EXPIRES_SOON as DEVICE_EXPIRES_SOON
 from .device_check import belongs_together, public_bytes
 from .device_file import decrypted, read_device
 from .errors import ToolError
+from .file_shape import shape
 from .files import read_bounded
 from .heap_model import anchor_heap
 from .passphrase import Passphrase
@@ -253,24 +252,6 @@ def _expiry(name: str, facts: dict[str, object], soon: int) -> list[str]:
         return []
     date = str(facts["not_after"])[:10]
     return [f"{name} expired on {date}" if days < 0 else f"{name} expires in {days} days ({date})"]
-
-
-def shape(content: bytes) -> str:
-    """Tell by the first elements what DER this is; "" when it is no bundle, device file or key."""
-    try:
-        start, stop = der.header(content, 0, len(content))[1:]
-        if content[start] == der_tags.INTEGER:
-            return "private key"
-        start, stop = der.expect(content, start, stop, der_tags.SEQUENCE)
-        after = der.expect(content, start, stop, der_tags.INTEGER)[1]
-        tag, _, after = der.header(content, after, stop)
-        if tag == der_tags.UTF8_STRING:
-            return "device"
-        if tag == der_tags.INTEGER and content[after] == der_tags.GENERALIZED_TIME:
-            return "bundle"
-    except (der.DerError, IndexError):
-        pass
-    return ""
 
 
 def _iso(text: str) -> str:

@@ -15,7 +15,8 @@ def set_clock(host=None, bundle=None):
     """Set the clock by NTP, unless the answer is implausible. Returns the time as a `stamp`.
 
     host: str, an NTP server; None is ntptime's own choice. bundle: path of the trust anchors.
-    The clock is left alone by an answer before the bundle was built or after its last anchor ends:
+    The clock is left alone by an answer before the bundle was built or after its last anchor ends
+    (of an update that is not proved, the end of the kept bundle's, if that is later):
     ClockError("clock_wrong"). No answer within three tries: OSError, as the network gave it.
     """
     anchors = Bundle(bundle)

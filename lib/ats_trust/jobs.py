@@ -145,7 +145,7 @@ class Jobs:
             from . import update
 
             status = update.status()
-            if named != (status["pending"], status["digest"]):
+            if named != (status["pending"], status["pending_digest"]):
                 if named == (status["kept"], status["kept_digest"]):
                     return "SUCCEEDED", details
                 if status["last"] == "reverted" and status["floor"] == version:
@@ -216,9 +216,12 @@ def _named(text):
         version = integer(data, integer(data, start, len(data))[1], len(data))[0]
         start = stop // 3 * 4  # Behind the body is the digest: two bytes of header, then this.
         data = binascii.a2b_base64(text[start : start + 16])
-        return version, data[stop % 3 + 2 : stop % 3 + 10].hex()
+        digest = data[stop % 3 + 2 : stop % 3 + 10]
+        if len(digest) == 8:
+            return version, digest.hex()
     except (ValueError, DerError):
-        return (None,)
+        pass
+    return (None,)
 
 
 def _pieces(text):

@@ -78,8 +78,8 @@ class State:
     final: bool, the kept one is not gone back to. proved: bits of the pending bundle's endpoints.
     failures, since: for each of them, how many and when (time.time) the first was, or the last
     attempt to go back. version: int, the highest that ever was installed. outcome: 0, CONFIRMED or
-    REVERTED, of the last update; reason: str, code of the last failure. saved: kept and pending
-    as they are on flash, where a newer bundle by cable has ended that.
+    REVERTED, of the last update; reason: str, code of the last failure that counted.
+    saved: kept and pending as they are on flash, where a newer bundle by cable has ended that.
     Raises BundleError("bundle_damaged").
     """
 

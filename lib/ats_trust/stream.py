@@ -102,12 +102,12 @@ class TrustedStream(io.IOBase):
             except Exception as error:  # Whatever it was, the server is not authenticated.
                 raise self._refused(error)
             self._proved(None)
+            self._settle()
         except BaseException:
             # Also an interrupt while an update's proof is recorded: who called may hold nothing
             # but the socket, and must not be able to go on in clear.
             self.close()
             raise
-        self._settle()
         return True
 
     def _check(self, count):

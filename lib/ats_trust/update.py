@@ -50,8 +50,9 @@ def status():
     version, path, built_at, not_after: of the bundle in force. digest: str, of what was signed,
     its first 8 bytes in hex; "" without signature. signers: list of str, `key_id` in hex.
     kept: int, the version that is proved, or None where there is no way back; kept_digest.
-    pending: int, the one that is being proved, or None. proved, waiting: lists of its endpoints.
-    failures: int, the most at one of them. reason: str, the code of the last failure. last:
+    pending: int, the one that is being proved, or None; pending_digest. proved, waiting: lists of
+    its endpoints. failures: int, the most at one of them. reason: str, the code of a failure, the
+    last that counted; or why the pending one is not in force: "clock_wrong", after its end. last:
     "confirmed", "reverted" or "" for the last update. floor: int, the highest version that ever
     was installed.
     """
@@ -59,29 +60,31 @@ def status():
     named = state.in_force()
     found, digest = _opened(named)
     kept, kept_digest = found.version, digest
-    pending = None
+    pending, pending_digest = None, ""
     proved = []
     waiting = []
     last = state.outcome
     reason = state.reason
-    if named != state.named(state.kept):
-        kept, kept_digest = None, ""
+    if state.pending < SLOTS:
+        mine = state.named(state.pending)
         try:
-            if not state.final:
-                before, kept_digest = _opened(state.named(state.kept))
-                kept = before.version
+            new, pending_digest = (found, digest) if named == mine else _opened(mine)
+            pending = new.version
+            for number, host in enumerate(new.endpoints):
+                (proved if state.proved >> number & 1 else waiting).append(host)
         except BundleError:
-            pass
-        pending = found.version
-        for number, host in enumerate(found.endpoints):
-            (proved if state.proved >> number & 1 else waiting).append(host)
-    elif state.pending < SLOTS:
-        last = REVERTED
-        reason = "update_expired"
-        try:
-            state.open(state.pending)
-        except BundleError:
+            last = REVERTED
             reason = "bundle_damaged"
+        if named == mine:
+            kept, kept_digest = None, ""
+            try:
+                if not state.final:
+                    before, kept_digest = _opened(state.named(state.kept))
+                    kept = before.version
+            except BundleError:
+                pass
+        elif pending is not None:
+            reason = "clock_wrong"
     return {
         "version": found.version,
         "path": found.path,
@@ -92,6 +95,7 @@ def status():
         "kept": kept,
         "kept_digest": kept_digest,
         "pending": pending,
+        "pending_digest": pending_digest,
         "proved": proved,
         "waiting": waiting,
         "failures": max(state.failures),

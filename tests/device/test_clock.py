@@ -88,6 +88,10 @@ class TestUpdateThatHasEnded(Field):
         port.shown = "20210101000000"
         self.assertEqual(clock.set_clock(), "20300603000000")
         self.assertEqual(Bundle().version, 1)
+        # A bundle that is named has its own bounds.
+        path = write(self, bundle((0x12, EC), end="20280101000000"))
+        refusal(self, ClockError, "clock_wrong", clock.set_clock, bundle=path)
+        port.answers.insert(0, seconds(2039, 6, 3))
         # Not beyond the end of the other one.
         port.shown = "20210101000000"
         refusal(self, ClockError, "clock_wrong", clock.set_clock)

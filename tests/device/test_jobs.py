@@ -2,6 +2,7 @@
 
 import binascii
 import json
+import sys
 import unittest
 
 from _field import EC, Field
@@ -11,6 +12,7 @@ from _pace import paced
 from _signed import ENDPOINT, key, signed_bundle
 
 from ats_trust import preflight, slots, update
+from ats_trust.der import header
 from ats_trust.endpoint import ROLE_ATS
 from ats_trust.errors import ConfigError, HeapError, PeerRejected, UpdateError
 from ats_trust.jobs import Jobs
@@ -435,7 +437,31 @@ class TestRefused(Case):
             )
             self.assertIs(self.jobs.handle(_ACCEPTED, payload.encode()), True)
         # CPython can not read them, and so does not even know of a job.
-        self.assertTrue(all(sent[1]["status"] == "FAILED" for sent in self.told()))
+        reports = [sent[1]["status"] for sent in self.told()]
+        self.assertEqual(reports, ["FAILED"] if sys.implementation.name == "micropython" else [])
+
+    def test_ends_with_the_body(self):
+        """A bundle that is cut off before its digest is not taken for one that the board has."""
+        data = bundle((_USE, EC), version=7)
+        self.put("roots_field.bin", data)
+        cut = data[: header(data, header(data, 0, len(data))[1], len(data))[2]]
+        status, details = self.report(accepted(document(cut, version=7)))
+        self.assertEqual((status, details["code"]), ("FAILED", "update_damaged"))
+
+    def test_ended(self):
+        """An update that ended before it was proved stays: the clock may be what is wrong."""
+        self.installed()
+        stamp = preflight.stamp
+        self.patch(preflight, "stamp", lambda seconds=None: "99980101000000")
+        self.jobs.start()
+        self.told()
+        status, details = self.report(accepted(number=2), number=2)
+        self.assertEqual((status, details["reason"]), ("IN_PROGRESS", "clock_wrong"))
+        preflight.stamp = stamp
+        self.connect()
+        self.jobs.start()
+        self.told()
+        self.assertEqual(self.report(accepted(number=3), number=3)[0], "SUCCEEDED")
 
 
 class TestNotYet(Case):

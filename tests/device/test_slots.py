@@ -12,7 +12,7 @@ from _signed import ENDPOINT, key, signed_bundle
 from ats_trust import preflight, slots, update
 from ats_trust.bundle import Bundle, name_keys
 from ats_trust.endpoint import ROLE_ATS
-from ats_trust.errors import BundleError, ClientRefused, HeapError, PeerRejected
+from ats_trust.errors import BundleError, ClientRefused, ClockError, HeapError, PeerRejected
 from ats_trust.slots import FAILURES, PATIENCE, Attempt, State
 
 OTHER = "def-ats.iot.eu-west-1.amazonaws.com"
@@ -300,7 +300,7 @@ class TestRevert(_Case):
         # Nor does it stand in the way of a new context, or of the clock.
         self.assertEqual(Bundle(None, ENDPOINT).version, 1)
         self.assertEqual(Bundle().version, 1)
-        self.assertEqual(self.check(1, None, "reverted", 1)["reason"], "update_expired")
+        self.assertEqual(self.check(1, 8, "", 1)["reason"], "clock_wrong")
         self.assertEqual(Bundle(now="20260115000000").version, 8)
         self.install(version=9)
         self.assertEqual(self.connect(), 9)
@@ -396,6 +396,17 @@ class TestDistrust(_Case):
         self.assertEqual(self.connect(), 8)
         self.check(8, None, "reverted", 8)
 
+    def test_ended(self):
+        """If it has ended, it is still the only one, and so connects to nobody."""
+        stamp = preflight.stamp
+        preflight.stamp = lambda seconds=None: "20260115000000"
+        try:
+            self.install((0x11, RSA), distrust=True, end="20260201000000")
+        finally:
+            preflight.stamp = stamp
+        self.assertEqual(Bundle().version, 8)
+        refusal(self, ClockError, "clock_wrong", Attempt, ENDPOINT, ROLE_ATS)
+
     def test_damaged(self):
         """If it is damaged, nothing is in force: damage does not bring back what it distrusts."""
         self.install((0x11, RSA), distrust=True)
@@ -449,6 +460,20 @@ class TestFlash(_Case):
         self.put("roots_slot0.bin", signed_bundle(*BOTH, version=9))
         refusal(self, BundleError, "bundle_damaged", Bundle)
         refusal(self, BundleError, "bundle_damaged", self.install, version=10)
+
+    def test_damaged_by_cable(self):
+        """Damage to any bundle that came by cable is noticed, also when none of them counts."""
+        self.put("roots.bin", signed_bundle((0x12, EC), version=1))
+        self.install()
+        self.connect()
+        context = self.attempt()[0]._base
+        self.put("roots.bin", b"damaged")
+        refusal(self, BundleError, "bundle_damaged", Bundle)
+        refusal(self, BundleError, "bundle_damaged", self.install, version=9)
+        # A context that was made before goes on with what it found then.
+        self.assertEqual(
+            Attempt(ENDPOINT, ROLE_ATS, context).bundle[0], self.folder + "roots_slot0.bin"
+        )
 
     def test_damaged_kept(self):
         """If the kept one is damaged the update is used all the same; going back is off."""

@@ -355,22 +355,30 @@ class TestRefused(_Case):
 
     def test_full(self):
         """A file system without room is told of before anything is written."""
+        self.blocks(2)
+        error = self.refused("update_full", signed_bundle(*_NEW))
+        self.assertEqual(error.detail, "8192 bytes are free")
+
+    def test_full_of_what_a_power_cut_left(self):
+        """An update that was not written to its end takes no room from the next one."""
+        self.put("roots_slot0.bin", signed_bundle(*_NEW)[:700])
+        self.blocks(3)
+        self.assertEqual(update.install(signed_bundle(*_NEW)), 8)
+
+    def blocks(self, count):
+        """Let the file system have so many blocks of 4 KB that are free, or a slot's."""
         import os as real
 
-        class Full:
+        class Small:
             remove = staticmethod(real.remove)
 
             @staticmethod
             def statvfs(path):
-                return (4096, 4096, 8, 2, 2, 0, 0, 0, 0, 255)
+                used = len([name for name in self.files() if name.startswith("roots_slot")])
+                return (4096, 4096, 8, count - used, count - used, 0, 0, 0, 0, 255)
 
-        before = update.os
-        update.os = Full
-        try:
-            error = self.refused("update_full", signed_bundle(*_NEW))
-        finally:
-            update.os = before
-        self.assertEqual(error.detail, "8192 bytes are free")
+        self.addCleanup(setattr, update, "os", update.os)
+        update.os = Small
 
 
 class TestDamage(_Case):

@@ -13,7 +13,7 @@ from interpreters import REPOSITORY, MicroPython
 _PROGRAM = """
 import socket, sys
 import ats_trust
-from ats_trust import slots, update
+from ats_trust import flight, slots, update
 with open(sys.argv[1], "rb") as file:
     update.install(file)
 context = ats_trust.context({host!r})
@@ -25,6 +25,10 @@ def interrupted(path, mode):
         raise KeyboardInterrupt
     return open(path, mode)
 slots.open = interrupted
+if not {at}:
+    def release(self):
+        raise KeyboardInterrupt
+    flight.Flight.release = release
 raw = socket.socket()
 raw.connect(socket.getaddrinfo("127.0.0.1", {port})[0][-1])
 try:
@@ -38,9 +42,9 @@ except OSError as error:
 """
 
 
-@pytest.mark.parametrize("at", [1, 2], ids=["before the handshake", "after it"])
+@pytest.mark.parametrize("at", [1, 2, 0], ids=["before the handshake", "after it", "at its end"])
 def test_interrupted(at: int, doors: Doors, micropython: MicroPython, tmp_path: Path) -> None:
-    """Neither an attempt nor its success can be recorded: the socket is closed."""
+    """When an attempt is recorded, its success, or when all is done: the socket is closed."""
     door = doors.open("rsa")
     library = tmp_path / "ats_trust"
     shutil.copytree(REPOSITORY / "lib" / "ats_trust", library)

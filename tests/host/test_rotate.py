@@ -532,7 +532,7 @@ def test_custom_domains_only(field: Field) -> None:
 
     assert f"the account's endpoint is {field.host}" in field.shell.refused(line)
     shown = field.shell.ok(line + " --without-account-endpoint").out
-    assert "proved at  iot.example.com: what --chain has would be accepted" in shown
+    assert "iot.example.com: what --chain has, and what the others show, would be" in shown
     err = field.shell.ok(line + " --without-account-endpoint").err
     assert "--chain has no RSA chain of iot.example.com: if its server has one" in err
 

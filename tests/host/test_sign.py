@@ -174,6 +174,8 @@ def test_no_input_is_destroyed(shell: Shell) -> None:
     for command in (line, "bundle --board RPI_PICO_W -o"):
         said = shell.refused(f"{command} offline.key.pem")
         assert "offline.key.pem holds a private key, which would be lost" in said
+    shell.ok(f"device create --endpoint {HOST} --client-id lamp --csr lamp.pem -o lamp.bin")
+    assert "lamp.bin holds a private key, which would be" in shell.refused(f"{line} lamp.bin")
     shell.ok(f"{line} roots.bin")
     assert len(parts(shell.path("roots.bin").read_bytes())) == 3
 

@@ -14,7 +14,7 @@ from ats_trust import der
 
 from .. import der_tags
 from ..certificate import fields
-from ..inspect_file import shape
+from ..file_shape import shape
 from ..pem import looks_like_pem
 
 _PEM_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----")

@@ -111,7 +111,7 @@ def _option(name: str) -> str:
 
 
 def _from_files(args: argparse.Namespace) -> int:
-    refuse_loss(args.output, (args.cert, args.key))
+    refuse_loss(args.output, (args.cert, args.key), device=True)
     refuse_other_key(args.output)
     credentials = check_credentials(
         read_bounded(args.cert, "the device's certificate"),

@@ -281,7 +281,7 @@ def _show_plan(
                 + (
                     ""
                     if there
-                    else ": what --chain has would be accepted"
+                    else ": what --chain has, and what the others show, would be accepted"
                     if args.chain
                     else ": each would be accepted today"
                 ),

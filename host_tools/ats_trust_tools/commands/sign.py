@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bundle-version",
         metavar="N",
         type=_version,
-        help="rises; by default the time in seconds: so each signature is newer than the last",
+        help="rises; by default the time in seconds: so a later signature is newer",
     )
     add("-o", "--output", metavar="FILE", type=output_file, required=True, help="signed.bin")
     add("--json", action="store_true", help="print JSON")
