@@ -14,7 +14,7 @@ demo: venv micropython ## a MicroPython program authenticates an emulated AWS Io
 	PYTHONPATH=tests $(PYTHON_IN_VENV) scripts/demo.py
 
 test: venv micropython openssl firmware ## every test, under CPython and under each MicroPython release
-	$(PYTHON_IN_VENV) -m pytest -n auto --dist worksteal $(ARGS)
+	$(PYTHON_IN_VENV) -m pytest -n $$(($$(nproc) + 1)) --dist worksteal $(ARGS)
 
 check: lint types test ## format, lint, types, tests
 

@@ -95,7 +95,7 @@ def _power_cuts(board: EmulatedBoard, action: Callable[[], object]) -> Iterator[
     state = board.state()
     last = state["erased"] + state["programmed"] - 1
     assert last > 0, "it is to write at least twice"
-    for cut in sorted({0, last // 3, 2 * last // 3, last}):
+    for cut in sorted({0, last // 2, last}):
         board.restore_flash()
         board.cut_power_after(cut)
         with pytest.raises(ProgramFailed):
