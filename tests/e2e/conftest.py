@@ -18,6 +18,13 @@ def doors() -> Iterator[Doors]:
     found.close()
 
 
+@pytest.fixture(autouse=True)
+def no_earlier_visits(request: pytest.FixtureRequest) -> None:
+    """Doors serve many tests, in any order: each test counts its own visits alone."""
+    if "doors" in request.fixturenames:
+        request.getfixturevalue("doors").forget_visits()
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that takes `interpreter` on each MicroPython release and on CPython."""
     if "interpreter" in metafunc.fixturenames:

@@ -38,6 +38,10 @@ class Doors:
         value = getattr(self._emulators[number], name)
         return value(*arguments, **named) if callable(value) else value
 
+    def counts(self) -> list[int]:
+        """How many connections each emulator has seen."""
+        return [len(emulator.connections) for emulator in self._emulators]
+
     def root(self, number: int, name: str, authority: Authority) -> bytes:
         """The self-signed root certificate `name` of one of an emulator's authorities, DER."""
         return to_der(self._emulators[number].pki.root(name, authority))
