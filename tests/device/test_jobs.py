@@ -8,7 +8,6 @@ import unittest
 from _field import EC, Field
 from _made import bundle, refusal
 from _mutations import Mutator
-from _pace import paced
 from _signed import ENDPOINT, key, signed_bundle
 
 from ats_trust import preflight, slots, update
@@ -363,18 +362,16 @@ class TestRefused(Case):
         """Each refusal of `install` is a failure with its code."""
         good = new_bundle()
         stranger = key(3).point, key(4).point
-        for code, make in paced(
-            (
-                ("update_bad_signature", lambda: good[:-1] + bytes([good[-1] ^ 1])),
-                ("update_unknown_signer", lambda: new_bundle(key=key(3), signers=stranger)),
-                ("update_unsigned", lambda: bundle((_USE, EC), version=8)),
-                ("update_damaged", lambda: good[:-3]),
-                ("update_damaged", lambda: good[:200] + good[201:]),
-                ("update_damaged", lambda: good + b"\x00"),
-                ("update_expired", lambda: new_bundle(expires="20260102000000")),
-                ("update_early", lambda: new_bundle(built="20900101000000")),
-                ("bundle_useless", lambda: signed_bundle((_LEGACY_USE, EC))),
-            )
+        for code, make in (
+            ("update_bad_signature", lambda: good[:-1] + bytes([good[-1] ^ 1])),
+            ("update_unknown_signer", lambda: new_bundle(key=key(3), signers=stranger)),
+            ("update_unsigned", lambda: bundle((_USE, EC), version=8)),
+            ("update_damaged", lambda: good[:-3]),
+            ("update_damaged", lambda: good[:200] + good[201:]),
+            ("update_damaged", lambda: good + b"\x00"),
+            ("update_expired", lambda: new_bundle(expires="20260102000000")),
+            ("update_early", lambda: new_bundle(built="20900101000000")),
+            ("bundle_useless", lambda: signed_bundle((_LEGACY_USE, EC))),
         ):
             self.check(code, document(make()))
 
@@ -657,7 +654,7 @@ class TestMalformed(Case):
         """After random damage there is no exception, and nothing but the good bundle on flash."""
         good = new_bundle()
         whole = accepted()
-        for seed in paced(range(300)):
+        for seed in range(300):
             self.jobs.start()
             self.jobs.handle(_ACCEPTED, Mutator(seed + 1).damaged(whole))
             for name, data in self.files().items():

@@ -3,7 +3,6 @@
 import unittest
 
 from _field import EC, RSA
-from _pace import paced
 from _power import PoweredField
 from _signed import ENDPOINT, signed_bundle
 
@@ -32,8 +31,8 @@ class _Cuts(PoweredField):
         """
         cuts = 0
         fresh = self.snapshot()
-        for torn in paced((False, True)):
-            for number in paced(range(1000)):
+        for torn in (False, True):
+            for number in range(1000):
                 self.restore(fresh)
                 prepare()
                 self.power.on()
@@ -49,7 +48,7 @@ class _Cuts(PoweredField):
                 if done:
                     break
                 cuts += 1
-        self.assertGreater(cuts, 0)
+        self.assertGreater(cuts, 3)
 
     def check(self, versions):
         version = update.status()["version"]

@@ -9,7 +9,7 @@ import unittest
 from hashlib import sha256
 
 from _made import element, integer, sequence
-from _pace import PacedCase, paced
+from _pace import PacedCase
 from _signed import G, N, P, multiple
 from data_signatures import RSA_MODULUS, RSA_SIGNATURE, SIGNED
 
@@ -92,16 +92,14 @@ class TestNumbers(PacedCase):
         ):
             with self.subTest(what):
                 self.assertIs(_ecdsa(r, s, 5, point), False)
-        for what, r, s in paced(
-            (
-                ("both are n - 1", N - 1, N - 1),
-                ("r is n + 1", N + 1, 5),
-                ("s is n + 1", 5, N + 1),
-                ("r is n - 1", N - 1, 5),
-                ("s is 1", 5, 1),
-                ("r is 1", 1, 5),
-                ("both are 1", 1, 1),
-            )
+        for what, r, s in (
+            ("both are n - 1", N - 1, N - 1),
+            ("r is n + 1", N + 1, 5),
+            ("s is n + 1", 5, N + 1),
+            ("r is n - 1", N - 1, 5),
+            ("s is 1", 5, 1),
+            ("r is 1", 1, 5),
+            ("both are 1", 1, 1),
         ):
             with self.subTest(what):
                 self.assertIs(_ecdsa(r, s, 5, point), False)
@@ -114,7 +112,7 @@ class TestNumbers(PacedCase):
 
     def test_x_above_the_order(self):
         """r is x modulo n: a point's x may be n or more, and then r is small."""
-        for more in paced((3, 4)):  # The first two x from n on that are on the curve.
+        for more in (3, 4):  # The first two x from n on that are on the curve.
             large = _on_curve(N + more)
             self.assertIs(_ending_in(large, more), True)
             self.assertIs(_ecdsa(N + more, more, more, _without_g(large)), False)
@@ -127,7 +125,7 @@ class TestNumbers(PacedCase):
         """s may be 1, n - 1, or in the upper half: FIPS 186-5 has no rule for a low s."""
         # The key is G and the nonce 2: s = (digest + r) / 2.
         r = multiple(2)[0]
-        for s in paced((N - 1, 1, 2, N // 2, N // 2 + 1, N - 2)):
+        for s in (N - 1, 1, 2, N // 2, N // 2 + 1, N - 2):
             self.assertIs(_ecdsa(r, s, (2 * s - r) % N, G), True)
             self.assertIs(_ecdsa(r, N - s, (2 * s - r) % N, G), True)
 
@@ -172,7 +170,7 @@ class TestSums(PacedCase):
 
     def test_small(self):
         """All small multiples of the base point, of keys that are small multiples of it."""
-        for u, v, secret in paced(
+        for u, v, secret in (
             (u, v, secret)
             for u in range(5)
             for v in range(1, 5)
@@ -194,7 +192,7 @@ class TestDigest(PacedCase):
     def test_numbers(self):
         """A digest of 0, of n and more, and of ones alone is taken modulo n."""
         r = multiple(2)[0]
-        for digest in paced(((1 << 256) - 1, 0, 1, N - 1, N, N + 1)):
+        for digest in ((1 << 256) - 1, 0, 1, N - 1, N, N + 1):
             s = (digest + r) * pow(2, N - 2, N) % N  # The key is G and the nonce 2.
             with self.subTest("%x" % digest):
                 self.assertIs(_ecdsa(r, s, digest, G), True)
@@ -336,7 +334,7 @@ class TestEncoding(PacedCase):
         """Another octet for a tag or a length, whichever, is refused."""
         signature = sequence(integer(self.r), integer(self.s))
         for place in (0, 1, 2, 3, 37, 38):
-            for other in paced(range(256)):
+            for other in range(256):
                 if other != signature[place]:
                     wrong = signature[:place] + bytes([other]) + signature[place + 1 :]
                     self.assertIs(self.says(wrong), False)
@@ -549,7 +547,7 @@ class TestPadding(PacedCase):
         """Whichever octet is another one, the padding is wrong."""
         padded = _padded(_info(_DIGEST))
         for place in range(_SIZE):
-            for bit in paced((1, 128)):
+            for bit in (1, 128):
                 wrong = bytearray(padded)
                 wrong[place] ^= bit
                 self.assertIs(_rsa(bytes(wrong)), False)

@@ -31,6 +31,15 @@ class _Case(Field):
     def install(self, *anchors, **fields):
         update.install(signed_bundle(*(anchors or BOTH), **fields))
 
+    def install_in_january(self, *anchors, **fields):
+        """The same on 2026-01-15, by the board's clock."""
+        stamp = preflight.stamp
+        preflight.stamp = lambda seconds=None: "20260115000000"
+        try:
+            self.install(*anchors, **fields)
+        finally:
+            preflight.stamp = stamp
+
     def attempt(self, host=ENDPOINT):
         """Begin an attempt; return it and the version of the bundle that it uses."""
         attempt = Attempt(host, ROLE_ATS)
@@ -276,24 +285,14 @@ class TestRevert(_Case):
             for name in self.files():
                 if name != "roots_field.bin":
                     os.remove(self.folder + name)
-            stamp = preflight.stamp
-            preflight.stamp = lambda seconds=None: "20260115000000"
-            try:
-                self.install(built="20260101000000", end="20371231000000")
-            finally:
-                preflight.stamp = stamp
+            self.install_in_january(built="20260101000000", end="20371231000000")
             self.refuse()
             self.assertEqual(self.connect(), 8)
             self.check(8, None, "confirmed")
 
     def test_ended_before_it_was_proved(self):
         """An update that has ended is not used, and the next one can be installed."""
-        stamp = preflight.stamp
-        preflight.stamp = lambda seconds=None: "20260115000000"
-        try:
-            self.install(end="20260201000000")
-        finally:
-            preflight.stamp = stamp
+        self.install_in_january(end="20260201000000")
         self.assertEqual(self.connect(), 1)
         self.assertEqual(self.connect(REFUSED), 1)
         self.assertEqual(update.status()["failures"], 0)
@@ -398,12 +397,7 @@ class TestDistrust(_Case):
 
     def test_ended(self):
         """If it has ended, it is still the only one, and so connects to nobody."""
-        stamp = preflight.stamp
-        preflight.stamp = lambda seconds=None: "20260115000000"
-        try:
-            self.install((0x11, RSA), distrust=True, end="20260201000000")
-        finally:
-            preflight.stamp = stamp
+        self.install_in_january((0x11, RSA), distrust=True, end="20260201000000")
         self.assertEqual(Bundle().version, 8)
         refusal(self, ClockError, "clock_wrong", Attempt, ENDPOINT, ROLE_ATS)
 
