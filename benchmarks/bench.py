@@ -84,7 +84,7 @@ class _Bench:
             doors = {one: stack.enter_context(Emulator(chain=one, mqtt=False)) for one in CHAINS}
             files = {one: roots(door, one) for one, door in doors.items()}
             pool = stack.enter_context(ThreadPoolExecutor(os.cpu_count() or 1))
-            updates = pool.submit(self._updates)
+            updates = pool.submit(self._updates, doors["ecdsa"])
             checks = {way: pool.submit(self._signature, way) for way in signature_costs.WAYS}
             jobs = {
                 (chain, name): pool.submit(
@@ -115,10 +115,8 @@ class _Bench:
         image: firmware.Firmware,
     ) -> dict[str, Any]:
         """Measure one way with one chain, on a board that is prepared."""
-        place = self._folder / f"{chain}-{name}"
-        place.mkdir()
         began = time.monotonic()
-        shutil.copy(self._kept(image) / "flash.bin", place)
+        place = self._prepared(f"{chain}-{name}", image)
         with EmulatedBoard(place, image=image) as board:
             board.copy(*files, to="/")
             board.set_clock()
@@ -131,26 +129,19 @@ class _Bench:
 
     def _signature(self, way: str) -> dict[str, Any]:
         """Measure the check of one kind of signature, on a board that is prepared."""
-        place = self._folder / f"signature-{way}"
-        place.mkdir()
-        shutil.copy(self._kept(self._stock) / "flash.bin", place)
+        place = self._prepared(f"signature-{way}", self._stock)
         self._tell(f"signatures, {signature_costs.WAYS[way]}")
         with EmulatedBoard(place, image=self._stock) as board:
             return signature_costs.costs(board, way, place)
 
-    def _updates(self) -> dict[str, Any]:
-        """Measure installing, and connections where updates are in use, on a board of its own."""
-        place = self._folder / "updates"
-        place.mkdir()
-        shutil.copy(self._kept(self._stock) / "flash.bin", place)
-        # As AWS answers devices that offer both kinds of suites, with the dearer chain on a board.
-        with (
-            Emulator(chain="ecdsa", mqtt=False) as door,
-            EmulatedBoard(place, image=self._stock) as board,
-        ):
+    def _updates(self, door: Emulator) -> dict[str, Any]:
+        """Measure installing, and connections where updates are in use, on a prepared board."""
+        place = self._prepared("updates", self._stock)
+        with EmulatedBoard(place, image=self._stock) as board:
             board.set_clock()
-            tell = lambda what: self._tell(f"updates, {what}")  # noqa: E731
-            return update_costs.costs(board, door, place, tell)
+            return update_costs.costs(
+                board, door, place, lambda what: self._tell(f"updates, {what}")
+            )
 
     def _flash(self) -> dict[str, int]:
         self._tell("flash")
@@ -159,6 +150,13 @@ class _Bench:
             with EmulatedBoard(self._folder / f"flash-{name}", image=self._stock) as board:
                 found[name] = flash_blocks(board, place, files)
         return found
+
+    def _prepared(self, name: str, image: firmware.Firmware) -> Path:
+        """A folder of this name, for a board of its own with what was prepared on its flash."""
+        place = self._folder / name
+        place.mkdir()
+        shutil.copy(self._kept(image) / "flash.bin", place)
+        return place
 
     def _kept(self, image: firmware.Firmware) -> Path:
         return self._folder / ("frozen" if image is self._frozen else "stock")

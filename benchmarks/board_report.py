@@ -167,12 +167,11 @@ def _signature_table(found: dict[str, Figures]) -> str:
 
 
 def _update_tables(found: Figures) -> str:
-    piece = 256
     install = _table(
         ["`ats_trust.update.install`", ""],
         [
             ["ms, with plenty of free heap", _number(found["install"])],
-            [f"Least free heap, {piece} of it for a piece of the source", _number(found["least"])],
+            ["Least free heap, 256 of it for a piece of the source", _number(found["least"])],
             ["ms with that", _number(found["tight"])],
         ],
     )

@@ -18,6 +18,7 @@ from interpreters import DEVICE_TESTS, TEST_LIBRARY
 STRIDE = 47
 # Of these files, which tests run here.
 _ON_BOARD_TOO = {
+    "test_clock": "TestSetClock.",
     "test_jobs": "TestJob.",
     "test_power": "none",
     "test_signature_edges": "none",
@@ -34,7 +35,6 @@ NOT_HERE = {
         for name in found_by_cpython()[file]
         if not name.startswith(runs)
     },
-    "test_clock.TestUpdateThatHasEnded.test_it_is_passed_over": "it takes minutes there",
 }
 _ON_BOARD = Path(__file__).resolve().parent / "on_board"
 _FOLDER = "/tests"

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from ats_trust_tools.bundle import Anchor
 from ats_trust_tools.signed_bundle import Terms, sign_bundle
-from ats_trust_tools.signing_key import point_of
+from ats_trust_tools.signing_key import new_signing_key, point_of
 from ats_trust_tools.trim import trim
 from e2e import device_run
 from e2e.device_run import DEVICE, LOOPBACK
@@ -142,7 +142,7 @@ def bundle_of(
 @cache
 def signing_key(name: str) -> ec.EllipticCurvePrivateKey:
     """One of the owner's keys, made anew in each run of the tests."""
-    return ec.generate_private_key(ec.SECP256R1())
+    return new_signing_key()
 
 
 def document_of(bundle: bytes, version: int) -> dict[str, Any]:

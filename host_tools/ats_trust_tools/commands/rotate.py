@@ -269,23 +269,18 @@ def _show_plan(
 ) -> None:
     whom = [f"{len(things)} things ({_some(things)})"] if things else []
     whom += [f"all things in {_some(groups)}"] if groups else []
+    accepted = ""
+    if not there and args.chain:
+        accepted = ": what --chain has, and what the others show, would be accepted"
+    elif not there:
+        accepted = ": each would be accepted today"
     output.print_fields(
         "There already at AWS" if there else "To be made at AWS",
         (
             ("job", f"{name}, in {iot.meta.region_name}"),
             ("for", " and ".join(whom)),
             ("bundle", f"{args.bundle}, version {update.version}, by {update.signer.hex()}"),
-            (
-                "proved at",
-                ", ".join(update.endpoints)
-                + (
-                    ""
-                    if there
-                    else ": what --chain has, and what the others show, would be accepted"
-                    if args.chain
-                    else ": each would be accepted today"
-                ),
-            ),
+            ("proved at", ", ".join(update.endpoints) + accepted),
         ),
     )
 

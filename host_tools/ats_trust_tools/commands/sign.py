@@ -80,8 +80,9 @@ def run(args: argparse.Namespace) -> int:
     read_bounded(args.file, "a bundle")
     found = Bundle(str(args.file))
     before = SignedBundle(found.path) if found.signed else None
-    if before and refusal(before):
-        raise ToolError(f"{args.file}: {refusal(before)}; what is in it is not signed again")
+    why = refusal(before) if before else ""
+    if why:
+        raise ToolError(f"{args.file}: {why}; what is in it is not signed again")
     built_at = moment(found.built_at)
     if built_at > now:
         raise ToolError(

@@ -211,7 +211,6 @@ def kept_by_updates():
     gc.collect()
     before = gc.mem_free()
     __import__("ats_trust.slots")
-
     gc.collect()
     return before - gc.mem_free()
 
